@@ -1,0 +1,13 @@
+"""The map: URL → view. Each app has its own page of it."""
+
+from django.urls import include, path
+
+from config import views
+
+urlpatterns = [
+    path("healthz", views.healthz, name="healthz"),
+    path("favicon.ico", views.favicon, name="favicon"),
+    path("styleguide/", views.styleguide, name="styleguide"),
+    path("", include("curation.urls")),
+    path("", include("selection.urls")),
+]

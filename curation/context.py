@@ -1,0 +1,45 @@
+"""What the frame of every page shows: the person's teams, the navigation, the work in progress."""
+
+from typing import Any
+
+from django.http import HttpRequest
+from django.urls import NoReverseMatch, reverse
+
+from curation.models import Team
+from jobs.models import Job
+
+NAV = [
+    ("Home", "team_home", "home"),
+    ("Pools", "pools", "pool"),
+    ("Targets", "targets", "target"),
+    ("Runs", "runs", "run"),
+    ("Team", "team_members", "team"),
+]
+
+
+def frame(request: HttpRequest) -> dict[str, Any]:
+    user = getattr(request, "user", None)
+    if user is None or not user.is_authenticated:
+        return {"team": None, "teams": [], "nav": [], "running_jobs": 0}
+    team: Team | None = getattr(request, "team", None)
+    teams = list(Team.objects.for_user(user).order_by("name"))
+    if team is None:
+        return {"team": None, "teams": teams, "nav": [], "running_jobs": 0}
+    running = Job.objects.filter(lane=team.lane, state__in=["queued", "running"]).count()
+    return {"team": team, "teams": teams, "nav": _nav(request, team), "running_jobs": running}
+
+
+def _nav(request: HttpRequest, team: Team) -> list[dict[str, Any]]:
+    entries = []
+    for label, name, icon in NAV:
+        try:
+            url = reverse(name, args=[team.slug])
+        except NoReverseMatch:
+            continue
+        entries.append({"label": label, "url": url, "icon": icon, "name": name})
+    # An object's page lives under /pools/7/; the section is current when its word begins the path.
+    path = request.path
+    for entry in entries:
+        word = f"/{entry['name'].removeprefix('team_')}/"
+        entry["current"] = path == entry["url"] or (entry["name"] != "team_home" and word in f"{path}/")
+    return entries

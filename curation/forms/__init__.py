@@ -1,0 +1,1 @@
+"""What is accepted from a person, one file a noun."""

@@ -1,0 +1,41 @@
+"""The only door to selection's objects. Strangers get 404, members without the right get 403."""
+
+from django.http import Http404
+
+from curation.access import ANNOTATE, CURATE, OWN, VIEW, team, team_of
+from curation.models import Role, User
+from selection.models import Import, Pool, Run, Target
+
+__all__ = ["ANNOTATE", "CURATE", "OWN", "VIEW", "import_", "pool", "run", "target", "team"]
+
+
+def pool(user: User, pool_id: int, need: Role = VIEW) -> Pool:
+    found = Pool.objects.select_related("team").filter(pk=pool_id).first()
+    if found is None:
+        raise Http404
+    found.team = team_of(user, found.team_id, need)
+    return found
+
+
+def import_(user: User, import_id: int, need: Role = VIEW) -> Import:
+    found = Import.objects.select_related("pool", "job").filter(pk=import_id).first()
+    if found is None:
+        raise Http404
+    found.pool.team = team_of(user, found.pool.team_id, need)
+    return found
+
+
+def target(user: User, target_id: int, need: Role = VIEW) -> Target:
+    found = Target.objects.filter(pk=target_id).first()
+    if found is None:
+        raise Http404
+    found.team = team_of(user, found.team_id, need)
+    return found
+
+
+def run(user: User, run_id: int, need: Role = VIEW) -> Run:
+    found = Run.objects.select_related("pool", "target", "job").filter(pk=run_id).first()
+    if found is None:
+        raise Http404
+    found.team = team_of(user, found.team_id, need)
+    return found

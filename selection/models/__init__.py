@@ -1,0 +1,5 @@
+from selection.models.pool import Import, Pool, Shard
+from selection.models.run import Pick, Run
+from selection.models.target import Target, TargetRow
+
+__all__ = ["Import", "Pick", "Pool", "Run", "Shard", "Target", "TargetRow"]
