@@ -1,0 +1,48 @@
+import shutil
+from pathlib import Path
+
+import pytest
+from django.conf import settings
+
+SHARED = Path(__file__).resolve().parent.parent.parent / "shared" / "data"
+
+
+@pytest.fixture
+def cast(db):
+    from tests.cast import make_cast
+
+    return make_cast()
+
+
+@pytest.fixture(scope="session")
+def shared() -> Path:
+    """Real instruction pools beside the checkout, where they are to be had."""
+    if not (SHARED / "pool_20k.parquet").exists():
+        pytest.skip("needs the real pools in ../shared/data, which are not part of the repository")
+    return SHARED
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _storage_of_its_own():
+    """Files that tests write lie in a folder of this test process and go with it."""
+    root = Path(settings.STORAGE_URL)
+    shutil.rmtree(root, ignore_errors=True)
+    root.mkdir(parents=True)
+    yield
+    shutil.rmtree(root, ignore_errors=True)
+
+
+@pytest.fixture(autouse=True)
+def _fast_passwords(settings):
+    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+
+
+@pytest.fixture
+def as_(client, cast):
+    """`as_("viewer")` is a client signed in as that person of the cast."""
+
+    def sign_in(name: str):
+        client.force_login(cast.by_role(name))
+        return client
+
+    return sign_in
