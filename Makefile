@@ -1,0 +1,71 @@
+# Winnow's commands. `make` lists them.
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+PYTHON ?= python3
+VENV := .venv
+PY := $(VENV)/bin/python
+LOCK ?= requirements/dev.lock
+T ?= tests
+PORT ?= 8000
+
+help: ## List the commands
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  \033[1m%-12s\033[0m %s\n", $$1, $$2}'
+
+demo: $(VENV)/.runtime ## Everything from nothing: services, sample data, one selection, the app at a printed URL (DEMO_EXIT=1 stops at the end)
+	@$(PY) -m config.demo --port $(PORT) $(if $(filter 1,$(DEMO_EXIT)),--exit)
+
+test: setup lint browser ## All checks and tests, on real servers (T=path for a part)
+	@$(PY) -m pytest -n 2 --dist loadgroup $(T)
+
+setup: $(VENV)/.dev ## The environment for development and tests
+	@true
+
+# The runtime lock is part of the development lock, so the second install only adds to the first.
+$(VENV)/.runtime: requirements/cpu.lock
+	@test -x $(PY) || $(PYTHON) -m venv $(VENV)
+	@$(PY) -c 'import sys; sys.exit("Winnow needs Python 3.11 or newer; this is " + sys.version.split()[0]) if sys.version_info < (3, 11) else None'
+	@test -e $(VENV)/.dev && test $(VENV)/.dev -nt requirements/cpu.lock || { echo "Installing (once, a minute or two) …"; $(PY) -m pip install --quiet --disable-pip-version-check -r requirements/cpu.lock; }
+	@touch $@
+
+$(VENV)/.dev: requirements/dev.lock
+	@test -x $(PY) || $(PYTHON) -m venv $(VENV)
+	@echo "Installing what development and tests need (once, a few minutes) …"
+	@$(PY) -m pip install --quiet --disable-pip-version-check -r requirements/dev.lock
+	@touch $@ $(VENV)/.runtime
+
+lint: setup ## ruff, djlint, import-linter, mypy, codespell
+	@$(PY) -m ruff check .
+	@$(PY) -m ruff format --check .
+	@$(VENV)/bin/lint-imports --no-logo 2>&1 | tail -n 12; exit $${PIPESTATUS[0]}
+	@$(VENV)/bin/djlint --quiet --lint templates
+	@$(VENV)/bin/codespell
+	@$(PY) -m mypy --no-error-summary config jobs curation selection
+
+fmt: setup ## Format the code
+	@$(PY) -m ruff check --fix-only --quiet . ; $(PY) -m ruff format .
+
+browser: setup ## A Chromium for the browser tests: one that is there, Playwright's own, or Debian's package
+	@$(PY) -m tests.browser.chromium
+
+dev: setup ## The app, workers and beat with reloading, without the demo data
+	@$(PY) -m config.demo --port $(PORT) --plain
+
+stop: ## Stop the embedded PostgreSQL and Valkey
+	@test -x $(PY) && $(PY) -m config.services stop || echo "Nothing was started here."
+
+bench: setup ## Speed and memory: every benchmark, figures under benchmarks/results/
+	@for file in imports methods run_overhead pages; do echo "== $$file"; $(PY) -m benchmarks.$$file || exit 1; done
+
+quality: setup ## How well the methods find known rows in a labelled pool
+	@$(PY) -m benchmarks.quality
+
+lock: setup ## Resolve the lock files again from pyproject.toml
+	@O="--quiet --strip-extras --no-emit-index-url --no-emit-trusted-host --no-emit-find-links"; \
+	$(VENV)/bin/pip-compile $$O --extra cpu -o requirements/cpu.lock pyproject.toml && \
+	$(VENV)/bin/pip-compile $$O --extra gpu -c requirements/cpu.lock -o requirements/gpu.lock pyproject.toml && \
+	$(VENV)/bin/pip-compile $$O --extra cpu --extra dev -c requirements/cpu.lock -o requirements/dev.lock pyproject.toml
+
+clean: stop ## Remove the environment and everything under var/ (pools, runs, databases)
+	rm -rf $(VENV) var
+
+.PHONY: help demo test setup lint fmt browser dev stop bench quality lock clean
