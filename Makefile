@@ -12,7 +12,7 @@ help: ## List the commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  \033[1m%-12s\033[0m %s\n", $$1, $$2}'
 
 demo: $(VENV)/.runtime ## Everything from nothing: services, sample data, one selection, the app at a printed URL (DEMO_EXIT=1 stops at the end)
-	@$(PY) -m config.demo --port $(PORT) $(if $(filter 1,$(DEMO_EXIT)),--exit)
+	@$(PY) manage.py demo --port $(PORT) $(if $(filter 1,$(DEMO_EXIT)),--exit)
 
 test: setup lint browser ## All checks and tests, on real servers (T=path for a part)
 	@$(PY) -m pytest -n 2 --dist loadgroup $(T)
@@ -48,7 +48,7 @@ browser: setup ## A Chromium for the browser tests: one that is there, Playwrigh
 	@$(PY) -m tests.browser.chromium
 
 dev: setup ## The app, workers and beat with reloading, without the demo data
-	@$(PY) -m config.demo --port $(PORT) --plain
+	@$(PY) manage.py demo --port $(PORT) --plain
 
 stop: ## Stop the embedded PostgreSQL and Valkey
 	@test -x $(PY) && $(PY) -m config.services stop || echo "Nothing was started here."
