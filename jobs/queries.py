@@ -1,0 +1,102 @@
+"""What pages and later passes read about jobs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from django.db import connection
+
+from jobs.models import Job, Pass, Step
+
+WINDOW = 60.0  # seconds: the rate tells how fast it goes now, not how fast it once went
+
+
+@dataclass(frozen=True, slots=True)
+class PassProgress:
+    """One opened pass as a person sees it. `rate` is units per second of late, `eta` seconds left (or `None`)."""
+
+    index: int
+    name: str
+    title: str
+    unit: str
+    state: str  # waiting | running | done | failed | cancelled
+    done: int
+    total: int  # 0: nobody knows yet
+    steps: int
+    steps_done: int
+    rate: float
+    eta: float | None
+    workers: list[str]
+    note: str
+
+    @property
+    def percent(self) -> float:
+        return 100.0 if self.state == "done" else 100.0 * self.done / self.total if self.total else 0.0
+
+
+# Each step's work counts as spread evenly over its attempt, so the part that lies in the window is known
+# without a history: overlap of [start, last news] and [now - window, now].
+SUMS = """
+SELECT pass_index, count(*),
+  count(*) FILTER (WHERE state = 'done'), count(*) FILTER (WHERE state = 'failed'),
+  count(*) FILTER (WHERE state = 'cancelled'), count(*) FILTER (WHERE state = 'leased'),
+  coalesce(sum(done) FILTER (WHERE state IN ('done', 'leased')), 0)::bigint, coalesce(sum(total), 0)::bigint,
+  bool_and(total > 0),
+  coalesce(sum(done * greatest(0, extract(epoch FROM least(news, now()) - greatest(started_at, {since})))
+    / greatest(extract(epoch FROM news - started_at), 0.001)) FILTER (WHERE news > {since}), 0)::float,
+  coalesce(sum(greatest(0, extract(epoch FROM least(news, now()) - greatest(started_at, {since})))
+    / greatest(extract(epoch FROM news - started_at), 0.001)) FILTER (WHERE news > {since} AND state = 'done'), 0)::float,
+  extract(epoch FROM max(news) - greatest(min(started_at) FILTER (WHERE news > {since}), {since}))::float
+FROM (SELECT *, coalesce(ended_at, beat_at) AS news FROM jobs_step WHERE job_id = %(job)s) AS step
+GROUP BY pass_index
+""".format(since="now() - make_interval(secs => %(window)s)")
+
+
+def progress(job: Job) -> list[PassProgress]:
+    """The opened passes in order. Three queries, however many steps."""
+    with connection.cursor() as cursor:
+        cursor.execute(SUMS, {"job": job.pk, "window": WINDOW})
+        sums = {row[0]: row[1:] for row in cursor.fetchall()}
+    running: dict[int, list[tuple[str, str]]] = {}
+    leased = Step.objects.filter(job=job, state=Step.State.LEASED).order_by("-beat_at")
+    for index, worker, note in leased.values_list("pass_index", "worker", "note"):
+        running.setdefault(index, []).append((worker, note))
+    return [
+        _pass(job, entry, sums.get(entry.index, NOTHING), running.get(entry.index, []))
+        for entry in Pass.objects.filter(job=job).order_by("index")
+    ]
+
+
+NOTHING = (0, 0, 0, 0, 0, 0, 0, True, 0.0, 0.0, None)
+
+
+def _pass(job: Job, entry: Pass, sums: tuple[Any, ...], running: list[tuple[str, str]]) -> PassProgress:
+    steps, finished, failed, cancelled, leased, done, total, counted, units, pieces, seconds = sums
+    unit = entry.unit
+    if not counted and finished < steps:
+        # Some steps do not know their size: count the steps themselves.
+        done, total, units, unit = finished, steps, pieces, "steps"
+    if finished == steps:
+        state, done, total = "done", max(done, total), max(done, total)
+    elif failed or (job.state == Job.State.FAILED and not leased):
+        state = "failed"
+    elif cancelled and not leased:
+        state = "cancelled"
+    else:
+        state = "running" if finished or leased else "waiting"
+    rate = units / seconds if seconds and seconds > 0.2 and state == "running" else 0.0
+    return PassProgress(
+        index=entry.index, name=entry.name, title=entry.title, unit=unit, state=state, done=min(done, total), total=total,
+        steps=steps, steps_done=finished, rate=rate, eta=(total - done) / rate if rate > 0 else None,
+        workers=sorted({worker for worker, _ in running}), note=next((note for _, note in running if note), ""),
+    )  # fmt: skip
+
+
+def results(job: Job, pass_name: str) -> list[dict[str, Any]]:
+    """The results of a finished pass in the order of its steps. Raises `LookupError` if it was never opened."""
+    index = Pass.objects.filter(job=job, name=pass_name).values_list("index", flat=True).first()
+    if index is None:
+        raise LookupError(f"job {job.pk} has opened no pass named {pass_name}")
+    rows = Step.objects.filter(job=job, pass_index=index, state=Step.State.DONE).order_by("index")
+    return list(rows.values_list("result", flat=True))
