@@ -18,7 +18,8 @@ class Run(models.Model):
     number = models.PositiveIntegerField(help_text="Counts up within the team: run 7.")
     pool = models.ForeignKey(Pool, models.PROTECT, related_name="runs")
     target = models.ForeignKey(Target, models.PROTECT, null=True, related_name="runs")
-    job = models.OneToOneField(Job, models.PROTECT, related_name="+")
+    # Empty only inside the transaction that starts the run: the job's first pass reads this row.
+    job = models.OneToOneField(Job, models.PROTECT, null=True, related_name="+")
     method = models.CharField(max_length=40)
     method_version = models.CharField(max_length=20)
     params = models.JSONField(default=dict)
@@ -31,6 +32,7 @@ class Run(models.Model):
     picks_count = models.PositiveIntegerField(default=0)
     facts = models.JSONField(default=dict, help_text="Histograms, source mix and warnings of the result page.")
     manifest = models.JSONField(default=dict)
+    bytes = models.BigIntegerField(default=0, help_text="Size of the files that it keeps.")
     created_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.SET_NULL, null=True, related_name="+")
     created_at = models.DateTimeField(default=timezone.now, editable=False)
 

@@ -1,11 +1,49 @@
 """Targets: the rows that stand for the task in a selection."""
 
+from typing import Any
+
 from django.conf import settings
 from django.db import models
+from django.db.models import Count
 from django.urls import reverse
 from django.utils import timezone
 
+from curation.content import Content, Mapping, read, render
 from curation.models import Team
+
+# How a row is kept, whatever its columns were called: always read back through this one mapping.
+KEPT = {
+    "single": Mapping(instruction="instruction", input="input", output="outputs", system="system"),
+    "chat": Mapping(messages="messages", system="system"),
+}
+
+
+def pack(content: Content) -> dict[str, Any]:
+    """The JSON form in which a target keeps a row; `unpack` gives equal content with the same key."""
+    if content.kind == "single":
+        return {
+            "instruction": content.instruction, "input": content.input,
+            "outputs": list(content.outputs), "system": content.system,
+        }  # fmt: skip
+    turns = [{"role": turn.role, "content": turn.text, **(turn.extra or {})} for turn in content.messages]
+    return {"messages": turns, "system": content.system}
+
+
+def unpack(row: dict[str, Any]) -> Content:
+    """Raises `ContentError` for a row that nobody can have packed, for example an edited one with nothing in it."""
+    return read(row, KEPT["chat" if "messages" in row else "single"])
+
+
+class TargetQuerySet(models.QuerySet["Target"]):
+    def with_counts(self) -> "TargetQuerySet":
+        rows = TargetRow.objects.filter(target=models.OuterRef("pk")).order_by().values("target")
+        return self.annotate(
+            row_count=models.functions.Coalesce(models.Subquery(rows.values(n=Count("pk"))), 0),
+            run_count=Count("runs", distinct=True),
+        )
+
+    def open(self) -> "TargetQuerySet":
+        return self.filter(frozen_at=None)
 
 
 class Target(models.Model):
@@ -16,8 +54,11 @@ class Target(models.Model):
     description = models.TextField(blank=True)
     frozen_at = models.DateTimeField(null=True, editable=False)
     sha256 = models.CharField(max_length=64, blank=True, help_text="Of the rows in order; set when frozen.")
+    bad_rows = models.JSONField(default=list, help_text="Lines that were not taken: line, reason, excerpt.")
     created_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.SET_NULL, null=True, related_name="+")
     created_at = models.DateTimeField(default=timezone.now, editable=False)
+
+    objects = TargetQuerySet.as_manager()
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["team", "name"], name="target_name_in_team")]
@@ -27,6 +68,10 @@ class Target(models.Model):
 
     def get_absolute_url(self) -> str:
         return reverse("target", args=[self.pk])
+
+    @property
+    def is_frozen(self) -> bool:
+        return self.frozen_at is not None
 
 
 class TargetRow(models.Model):
@@ -46,4 +91,10 @@ class TargetRow(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"row {self.position} of {self.target}"
+        return f"row {self.position} of {self.target_id}"
+
+    def unpacked(self) -> Content:
+        return unpack(self.content)
+
+    def text(self) -> str:
+        return render(self.unpacked(), "text")

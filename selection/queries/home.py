@@ -1,0 +1,133 @@
+"""The first page of a team: what needs somebody, what is running, what changed, how much disk it takes."""
+
+from datetime import timedelta
+from typing import Any
+
+from django.db.models import Count, F, Q, Sum
+from django.utils import timezone
+
+from curation.models import AuditEvent, Team
+from jobs.models import Job, Step
+from selection.models import Import, Pool, Run, Target
+
+SAYS = {
+    "team.created": "made the team",
+    "team.renamed": "renamed the team",
+    "member.joined": "joined the team",
+    "member.role": "changed a member's role",
+    "member.removed": "ended a membership",
+    "invitation.created": "invited somebody",
+    "invitation.revoked": "withdrew an invitation",
+    "pool.created": "made a pool",
+    "pool.renamed": "renamed a pool",
+    "pool.deleted": "deleted a pool",
+    "import.started": "started an import",
+    "import.finished": "An import finished",
+    "import.cancelled": "cancelled an import",
+    "target.created": "made a target",
+    "target.copied": "copied a target",
+    "target.rows_added": "added rows to a target",
+    "target.row_edited": "edited a row of a target",
+    "target.row_deleted": "deleted a row of a target",
+    "target.deleted": "deleted a target",
+    "run.started": "started a selection",
+    "run.cancelled": "cancelled a selection",
+    "run.resumed": "resumed a selection",
+    "run.deleted": "deleted a run",
+}
+
+
+def home(team: Team) -> dict[str, Any]:
+    """Everything on the page in a fixed number of queries."""
+    pools = Pool.objects.visible().filter(team=team)
+    disk = pools.aggregate(n=Count("pk"), rows=Sum("rows"), bytes=Sum("bytes"))
+    runs = Run.objects.filter(team=team)
+    runs_sum = runs.aggregate(n=Count("pk"), bytes=Sum("bytes"), done=Count("pk", filter=Q(job__state="succeeded")))
+    has_target = Target.objects.filter(team=team).exists()
+    return {
+        "checklist": checklist(has_pool=bool(disk["rows"]), has_target=has_target, runs=runs_sum),
+        "needs": needs(team),
+        "running": running(team),
+        "changes": changes(team),
+        "recent_runs": list(
+            runs.filter(job__state="succeeded").select_related("pool", "target", "job").order_by("-job__ended_at")[:5]
+        ),
+        "pool_count": disk["n"],
+        "pool_rows": disk["rows"] or 0,
+        "pool_bytes": disk["bytes"] or 0,
+        "run_count": runs_sum["n"],
+        "run_bytes": runs_sum["bytes"] or 0,
+    }
+
+
+def checklist(*, has_pool: bool, has_target: bool, runs: dict[str, int]) -> list[tuple[str, bool]]:
+    """The four steps of a new team, each with whether it is done; empty once all are."""
+    steps = [("pool", has_pool), ("target", has_target), ("run", runs["n"] > 0), ("picks", runs["done"] > 0)]
+    return [] if all(done for _, done in steps) else steps
+
+
+def needs(team: Team) -> list[dict[str, Any]]:
+    """Failed work of the last two weeks, and files that wait for somebody to say what their columns are."""
+    since = timezone.now() - timedelta(days=14)
+    failed = Q(job__state=Job.State.FAILED, job__ended_at__gte=since)
+    found: list[dict[str, Any]] = [
+        {
+            "kind": "run", "object": run, "title": f"Run {run.number} on {run.pool} failed",
+            "what": run.job.error_title, "at": run.job.ended_at,
+        }
+        for run in Run.objects.filter(failed, team=team).select_related("pool", "job")[:20]
+    ]  # fmt: skip
+    imports = Import.objects.filter(pool__team=team, pool__hidden=False).select_related("pool", "job")
+    for entry in imports.filter(failed | Q(job=None, finished_at=None)).order_by("-created_at")[:20]:
+        if entry.job:
+            title, what, at = f"{entry.name} could not be imported", entry.job.error_title, entry.job.ended_at
+        else:
+            title, what, at = f"{entry.name} waits for you", "Say which column is what.", entry.created_at
+        found.append({"kind": "import", "object": entry, "title": title, "what": what, "at": at})
+    return sorted(found, key=lambda item: item["at"], reverse=True)
+
+
+def running(team: Team) -> list[dict[str, Any]]:
+    """Open runs and imports with the progress of the pass that is open now."""
+    open_ = Q(job__state__in=Job.OPEN_STATES)
+    rows: list[Any] = list(Run.objects.filter(open_, team=team).select_related("pool", "job")[:20])
+    rows += list(Import.objects.filter(open_, pool__team=team).select_related("pool", "job")[:20])
+    sums = current([row.job_id for row in rows])
+    return [
+        {
+            "object": row,
+            "title": f"Run {row.number} on {row.pool}" if isinstance(row, Run) else f"{row.name} into {row.pool}",
+            "job": row.job,
+            **sums.get(row.job_id, {"done": 0, "total": 0, "percent": 0.0}),
+        }
+        for row in rows
+    ]
+
+
+def current(job_ids: list[int]) -> dict[int, dict[str, Any]]:
+    """Done and total of the open pass of each job, in one query."""
+    steps = Step.objects.filter(job_id__in=job_ids, pass_index=F("job__pass_index"))
+    sums = steps.values("job_id").annotate(done_sum=Sum("done"), total_sum=Sum("total"))
+    return {
+        row["job_id"]: {
+            "done": row["done_sum"],
+            "total": row["total_sum"],
+            "percent": 100.0 * row["done_sum"] / row["total_sum"] if row["total_sum"] else 0.0,
+        }
+        for row in sums
+    }
+
+
+def changes(team: Team) -> list[dict[str, Any]]:
+    """What people did since yesterday at this hour, newest first."""
+    since = timezone.now() - timedelta(days=1)
+    events = AuditEvent.objects.filter(team_id=team.pk, at__gte=since).order_by("-at", "-pk")[:12]
+    return [
+        {
+            "who": event.actor_name or "Winnow",
+            "did": SAYS.get(event.action, event.action.replace(".", " ").replace("_", " ")),
+            "name": event.facts.get("name", ""),
+            "at": event.at,
+        }
+        for event in events
+    ]
