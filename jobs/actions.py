@@ -55,7 +55,8 @@ def resume(*, job: Job) -> None:
     """
     locked = passes.lock(job.pk)
     if locked is None or (not locked.is_final and locked.cancel_requested_at is None):
-        return _refresh(job)
+        _refresh(job)
+        return
     if locked.state == Job.State.SUCCEEDED:
         raise Fault("jobs.finished")
     ended = locked.steps.filter(state__in=[Step.State.FAILED, Step.State.CANCELLED])

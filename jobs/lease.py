@@ -26,7 +26,7 @@ from jobs.models import BUMP, Job, Step
 # stands above the sort, so a claim locks the row that it takes and no other. `AHEAD` only has to exceed the
 # number of claims in the same millisecond; a claim that found all of them locked tries again.
 AHEAD = 32
-CLAIM = """
+CLAIM = f"""
 WITH RECURSIVE lanes(priority, lane) AS (
   (SELECT priority, lane FROM jobs_step
    WHERE state = 'ready' AND queue = %(queue)s ORDER BY priority, lane LIMIT 1)
@@ -42,8 +42,8 @@ WITH RECURSIVE lanes(priority, lane) AS (
   FROM lanes LEFT JOIN busy USING (lane) CROSS JOIN LATERAL (
     SELECT id, job_id FROM jobs_step
     WHERE state = 'ready' AND queue = %(queue)s AND priority = lanes.priority AND lane = lanes.lane
-    ORDER BY job_id, id LIMIT {ahead}) AS head
-  ORDER BY lanes.priority, steps, head.job_id, head.id LIMIT {ahead}
+    ORDER BY job_id, id LIMIT {AHEAD}) AS head
+  ORDER BY lanes.priority, steps, head.job_id, head.id LIMIT {AHEAD}
 )
 UPDATE jobs_step SET state = 'leased', token = %(token)s, leased_until = now() + %(lease)s, attempt = attempt + 1,
   worker = %(worker)s, started_at = now(), beat_at = now(), ended_at = NULL, done = 0, note = '', not_before = NULL
@@ -53,7 +53,7 @@ WHERE id = (
   ORDER BY heads.priority, heads.steps, heads.job_id, heads.id
   LIMIT 1 FOR NO KEY UPDATE OF step SKIP LOCKED)
 RETURNING *
-""".format(ahead=AHEAD)
+"""
 CLAIM_OF_JOB = """
 UPDATE jobs_step SET state = 'leased', token = %(token)s, leased_until = now() + %(lease)s, attempt = attempt + 1,
   worker = %(worker)s, started_at = now(), beat_at = now(), ended_at = NULL, done = 0, note = '', not_before = NULL
@@ -140,7 +140,8 @@ def retry(step: Step, error: Transient) -> None:
     """Back off: ready again after a jittered pause. The attempt is not counted, the refusal is."""
     if step.transients + 1 >= conf.MOST_TRANSIENTS:
         why = (error.why or type(error).__name__)[:300]
-        return fail(step, "jobs.transient", tries=conf.MOST_TRANSIENTS, why=why)
+        fail(step, "jobs.transient", tries=conf.MOST_TRANSIENTS, why=why)
+        return
     pause = error.retry_after
     if pause is None:
         # Full jitter over the upper half: refused together, they do not come back together.
@@ -155,8 +156,9 @@ def retry(step: Step, error: Transient) -> None:
 def error(step: Step, error_id: str) -> None:
     """An error that nobody foresaw: one retry, then the job fails."""
     if step.errors + 1 >= conf.MOST_ERRORS:
-        return fail(step, "jobs.error", error_id=error_id)
-    _give_back(step, pause=0.0, errors=F("errors") + 1)
+        fail(step, "jobs.error", error_id=error_id)
+    else:
+        _give_back(step, pause=0.0, errors=F("errors") + 1)
 
 
 def release(step: Step) -> None:
@@ -208,7 +210,7 @@ def fail_with(step: Step, fault: Fault, *, error_id: str = "") -> None:
 FREE = {"token": None, "leased_until": None}
 
 
-def mine(step: Step) -> "passes.Steps":
+def mine(step: Step) -> passes.Steps:
     """The step, if the caller still holds it."""
     return Step.objects.filter(pk=step.pk, token=step.token, state=Step.State.LEASED)
 

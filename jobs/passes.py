@@ -95,9 +95,11 @@ def _advance_failed(job: Job, error: Exception) -> None:
     unforeseen("pass.error", error, job=job.pk, index=job.pass_index + 1, error_id=error_id)
     tries = job.advance_errors + 1
     if tries < conf.MOST_ERRORS:
-        return save(job, advance_errors=tries)
-    last = Pass.objects.filter(job=job, index=job.pass_index).first()
-    fail(job, Fault("jobs.advance", title=last.title if last else "the start", error_id=error_id), error_id=error_id)
+        save(job, advance_errors=tries)
+    else:
+        last = Pass.objects.filter(job=job, index=job.pass_index).first()
+        fault = Fault("jobs.advance", title=last.title if last else "the start", error_id=error_id)
+        fail(job, fault, error_id=error_id)
 
 
 def fail(job: Job, fault: Fault, *, error_id: str = "") -> None:
@@ -106,14 +108,13 @@ def fail(job: Job, fault: Fault, *, error_id: str = "") -> None:
     A job that somebody cancelled before is cancelled; one that has ended stays as it is.
     """
     cancel_idle(job)
-    if job.is_final:
-        return save(job)
-    if job.cancel_requested_at is not None:
-        return advance(job)
-    end(
-        job, Job.State.FAILED, error_code=fault.code, error_id=error_id, error_title=fault.title,
-        error_what=fault.what, error_advice=fault.advice,
-    )  # fmt: skip
+    if job.is_stopping:
+        advance(job)
+    else:
+        end(
+            job, Job.State.FAILED, error_code=fault.code, error_id=error_id, error_title=fault.title,
+            error_what=fault.what, error_advice=fault.advice,
+        )  # fmt: skip
 
 
 def cancel_idle(job: Job) -> None:
@@ -124,12 +125,11 @@ def cancel_idle(job: Job) -> None:
 
 def end(job: Job, state: Job.State, **changes: object) -> None:
     save(job, state=state, ended_at=Now(), **changes)
-    kind = kind_of(job) if state == Job.State.SUCCEEDED else registry.KINDS.get(job.kind)
     event(f"job.{state.value}", job=job.pk, kind=job.kind, code=job.error_code or "-")
     if state == Job.State.SUCCEEDED:
-        assert kind is not None
-        kind.succeeded(job)  # inside the savepoint of `advance`: if it fails, the job has not succeeded
-    elif kind is not None:
+        kind_of(job).succeeded(job)  # inside the savepoint of `advance`: if it fails, the job has not succeeded
+    elif job.kind in registry.KINDS:
+        kind = kind_of(job)
         try:
             with transaction.atomic():
                 kind.failed(job) if state == Job.State.FAILED else kind.cancelled(job)

@@ -77,7 +77,7 @@ def top_up(ready: Mapping[str, int]) -> int:
     return sum(max(0, count) for count in missing.values())
 
 
-def connect() -> "Connection":
+def connect() -> Connection:
     """A connection of its own that gives up soon. The pool of Celery waits for ever for a broker that is away."""
     from config.celery import PATIENCE, app
 
@@ -87,7 +87,7 @@ def connect() -> "Connection":
     )
 
 
-def waiting(connection: "Connection", queue: str) -> int:
+def waiting(connection: Connection, queue: str) -> int:
     from kombu.exceptions import ChannelError
 
     try:
@@ -96,7 +96,7 @@ def waiting(connection: "Connection", queue: str) -> int:
         return 0  # an empty queue does not exist in Redis
 
 
-def _publish(connection: "Connection", counts: Mapping[str, int]) -> None:
+def _publish(connection: Connection, counts: Mapping[str, int]) -> None:
     from jobs.tasks import work
 
     with connection.Producer() as producer:
