@@ -94,9 +94,7 @@ def check(table: pa.Table, mapping: Mapping, max_chars: int = MAX_CHARS) -> Chec
         table, ids, sources = table.take(places), ids.take(places), sources.take(places)
         parts = {name: None if column is None else column.take(places) for name, column in parts.items()}
     keys = ids.to_pylist() if mapping.id else _keys(parts, table.num_rows)
-    chars = pc.utf8_length(
-        _joined([column for column in parts.values() if column is not None], table.num_rows)
-    )
+    chars = pc.utf8_length(_joined([column for column in parts.values() if column is not None], table.num_rows))
     return Checked(table, keys, _one(chars).cast(pa.int32()), _one(pc.fill_null(sources, "")), rows, bad)
 
 
@@ -137,11 +135,7 @@ def _text_column(table: pa.Table, path: str) -> pa.ChunkedArray | None:
         column = column.cast(field.type.value_type)
     if is_json(field) or not (pa.types.is_string(column.type) or pa.types.is_large_string(column.type)):
         return None
-    return (
-        column.cast(pa.string())
-        if pa.types.is_large_string(column.type) and column.nbytes < 2**30
-        else column
-    )
+    return column.cast(pa.string()) if pa.types.is_large_string(column.type) and column.nbytes < 2**30 else column
 
 
 def _scalars(table: pa.Table, path: str) -> pa.ChunkedArray | None:
@@ -155,9 +149,7 @@ def _scalars(table: pa.Table, path: str) -> pa.ChunkedArray | None:
     return column
 
 
-def _doubtful(
-    parts: Parts, ids: pa.ChunkedArray | None, sources: pa.ChunkedArray, max_chars: int
-) -> list[int]:
+def _doubtful(parts: Parts, ids: pa.ChunkedArray | None, sources: pa.ChunkedArray, max_chars: int) -> list[int]:
     """The rows that may be bad: every bad one is among them, a good one may be."""
     masks = []
     for name, column in parts.items():
@@ -189,9 +181,7 @@ def _blank(column: pa.ChunkedArray) -> pa.ChunkedArray:
     return pc.equal(pc.utf8_ltrim_whitespace(pc.fill_null(column, "")), "")
 
 
-def _complaints(
-    table: pa.Table, mapping: Mapping, max_chars: int, doubtful: list[int]
-) -> Iterator[BadContent]:
+def _complaints(table: pa.Table, mapping: Mapping, max_chars: int, doubtful: list[int]) -> Iterator[BadContent]:
     if not doubtful:
         return
     for place, row in zip(doubtful, _rows(table.take(doubtful), mapping), strict=True):

@@ -151,8 +151,7 @@ def _free(names: AbstractMapping[str, str], rows: Rows) -> Guess | None:
 
 def _longest(columns: Sequence[str], names: AbstractMapping[str, str], rows: Rows) -> Guess:
     lengths = {
-        column: sum(len(value) for row in rows if isinstance(value := row.get(column), str))
-        for column in columns
+        column: sum(len(value) for row in rows if isinstance(value := row.get(column), str)) for column in columns
     }
     best = max(columns, key=lambda column: lengths[column], default="")
     if not best or not lengths[best]:

@@ -16,7 +16,7 @@ class TooDeepError(ValueError):
 
 
 def loads(text: str | bytes) -> Any:
-    """The value of a JSON text. Raises `orjson.JSONDecodeError` (with `.pos`) when it is not JSON."""
+    """The value of a JSON text. Raises `orjson.JSONDecodeError` (with `.pos`) when it is not JSON; `TooDeepError`."""
     value = orjson.loads(text)
     # orjson turns an integer past 64 bits into a float; only then the slower parser has to look again.
     return json.loads(text) if not isinstance(value, str) and _holds_huge(value) else value
@@ -51,14 +51,16 @@ def _plain(value: Any) -> Any:
     return str(value)
 
 
-def _holds_huge(value: Any) -> bool:
+def _holds_huge(value: Any, depth: int = 0) -> bool:
+    if depth > _MAX_DEPTH:
+        raise TooDeepError(f"nested more than {_MAX_DEPTH} levels deep")
     kind = type(value)
     if kind is float:
         return bool(abs(value) >= _LIMIT)
     if kind is dict:
-        return any(type(item) is not str and _holds_huge(item) for item in value.values())
+        return any(type(item) is not str and _holds_huge(item, depth + 1) for item in value.values())
     if kind is list:
-        return any(type(item) is not str and _holds_huge(item) for item in value)
+        return any(type(item) is not str and _holds_huge(item, depth + 1) for item in value)
     return False
 
 

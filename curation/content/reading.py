@@ -161,9 +161,7 @@ def _message(raw: Any, field: str, max_chars: int) -> Message:
     text_key = next((key for key in _TEXT_KEYS if key in raw), None)
     # Parquet gives every turn all the keys of its struct: a null says the same as a key that is not there.
     extra = {
-        key: value
-        for key, value in raw.items()
-        if key not in (role_key, text_key) and value not in (None, [], {})
+        key: value for key, value in raw.items() if key not in (role_key, text_key) and value not in (None, [], {})
     }
     value = raw[text_key] if text_key else None
     if value is None and not extra:

@@ -60,9 +60,7 @@ def key_of(content: Content) -> str:
     """
     if content.kind == "single":
         outs = "".join([f"{len(text)}:{text}" for text in content.outputs])
-        return single_key(
-            content.system, content.instruction, content.input, f"{len(content.outputs)};{outs}"
-        )
+        return single_key(content.system, content.instruction, content.input, f"{len(content.outputs)};{outs}")
     turns = []
     for turn in content.messages:
         extra = jsontext.canonical(turn.extra) if turn.extra else ""
