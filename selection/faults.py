@@ -1,8 +1,9 @@
 """The words of selection's faults."""
 
 from config.faults import Text, register
+from curation import formats
 
-register({})
+register({code: Text(*words) for code, words in formats.TEXTS.items()})
 register(
     {
         "target.name_taken": Text(

@@ -4,6 +4,8 @@ import io
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, BinaryIO
 
+from django.conf import settings
+
 from config.faults import Fault
 from curation import formats
 from curation.content import ContentError, guess, read, row_dicts
@@ -12,6 +14,7 @@ from selection.actions.targets import MAX_ROWS, NewRow
 
 Row = tuple[int, dict[str, Any]]  # line, row
 GROUP_COLUMN = "group"
+MAX_UNPACKED = 512 << 20  # bytes; with 5,000 rows at most, a target is far below
 
 
 def from_file(
@@ -66,12 +69,14 @@ def _paragraphs(text: str) -> Iterator[str]:
 
 
 def _rows(file: BinaryIO, name: str, bad: list[dict[str, Any]]) -> Iterator[Row]:
-    head = file.read(formats.HEAD_BYTES)
-    file.seek(0)
-    source = formats.sniff(head, name)
-    for batch in formats.open_rows(file, source, formats.Limits()):
-        bad += [{"line": item.line, "reason": item.reason, "excerpt": item.excerpt} for item in batch.bad]
-        yield from zip(batch.lines, row_dicts(batch.table), strict=True)
+    limits = formats.Limits(max_bytes=settings.UPLOAD_MAX_BYTES, max_decompressed=MAX_UNPACKED)
+    try:
+        with formats.open_rows(file, formats.sniff(file, name), limits) as reader:
+            for batch in reader:
+                bad += [{"line": item.line, "reason": item.reason, "excerpt": item.excerpt} for item in batch.bad]
+                yield from zip(batch.lines, row_dicts(batch.table), strict=True)
+    except formats.FormatError as error:
+        raise Fault(error.code, **error.facts) from None
 
 
 def _read_all(rows: Sequence[Row], name: str, bad: list[dict[str, Any]]) -> list[NewRow]:
