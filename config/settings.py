@@ -2,6 +2,7 @@
 
 import os
 import secrets
+import warnings
 from pathlib import Path
 
 from django.core.exceptions import ImproperlyConfigured
@@ -92,7 +93,9 @@ STORAGES = {
 }
 # Files are served from where they lie when nobody ran collectstatic (a clone, a demo); collected ones are hashed.
 WHITENOISE_USE_FINDERS = not (STATIC_ROOT / "staticfiles.json").exists()
-if not WHITENOISE_USE_FINDERS:
+if WHITENOISE_USE_FINDERS:
+    warnings.filterwarnings("ignore", message="No directory at", category=UserWarning)
+else:
     STORAGES["staticfiles"] = {"BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"}
 
 # --- background work ---------------------------------------------------------------------------------------
