@@ -10,7 +10,7 @@ import threading
 from datetime import timedelta
 from time import monotonic
 
-from django.db import Error, connection
+from django.db import Error, connection, transaction
 
 from jobs import conf, process
 from jobs.errors import Cancelled, LeaseLost, Released, Stop
@@ -142,18 +142,20 @@ def renew(beats: list[Beat]) -> None:
         "totals": [beat.total for beat in beats],
         "notes": [beat.note for beat in beats],
     }
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT set_config('statement_timeout', %s, false)", [str(int(conf.beat_seconds() * 1000))])
+    with transaction.atomic(), connection.cursor() as cursor:
+        # For this transaction only: the connection may come from a pool and go back to it.
+        cursor.execute("SELECT set_config('statement_timeout', %s, true)", [str(int(conf.beat_seconds() * 1000))])
         cursor.execute(RENEW, facts)
         answers: dict[int, bool] = dict(cursor.fetchall())
-        for beat in beats:
-            if beat.step.pk not in answers:
-                beat.stop = LeaseLost
-            else:
-                beat.renewed = now
-                if answers[beat.step.pk]:
-                    beat.stop = Cancelled
-        if shown:
+    for beat in beats:
+        if beat.step.pk not in answers:
+            beat.stop = LeaseLost
+        else:
+            beat.renewed = now
+            if answers[beat.step.pk]:
+                beat.stop = Cancelled
+    if shown:
+        with connection.cursor() as cursor:
             cursor.execute(SHOW, {"jobs": sorted(shown)})
 
 

@@ -28,8 +28,9 @@ def event(name: str, level: int = logging.INFO, **facts: object) -> None:
 
 def unforeseen(name: str, error: BaseException, **facts: object) -> None:
     """An error with the place where it happened. Its message may quote a row, so it appears at level DEBUG only."""
-    frames = traceback.extract_tb(error.__traceback__)[-4:]
-    place = "<".join(f"{_tail(frame.filename)}:{frame.lineno}:{frame.name}" for frame in reversed(frames))
+    frames = traceback.extract_tb(error.__traceback__)
+    own = [frame for frame in frames if "site-packages" not in frame.filename][-4:]
+    place = "<".join(f"{_tail(frame.filename)}:{frame.lineno}:{frame.name}" for frame in reversed(own))
     event(name, logging.ERROR, error=type(error).__name__, at=place, **facts)
     log.debug("%s", name, exc_info=error)
 
