@@ -104,9 +104,7 @@ def unstick() -> None:
 
 def wake_up() -> None:
     ready = Step.objects.filter(state=Step.State.READY).values("queue").annotate(count=Count("id")).order_by()
-    sent = top_up({row["queue"]: row["count"] for row in ready})
-    if sent:
-        event("tick.woke", logging.DEBUG, messages=sent)
+    top_up({row["queue"]: row["count"] for row in ready})
 
 
 def forget_workers() -> None:

@@ -9,7 +9,7 @@ import logging
 from collections.abc import Mapping
 from datetime import timedelta
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from django.db import transaction
 from django.db.models.functions import Now
@@ -46,35 +46,27 @@ def slots() -> dict[str, int]:
     return total
 
 
-def send(counts: Mapping[str, int]) -> bool:
-    """Send that many messages to each queue. A broker that is away is no error: the tick tries again."""
+def send(wanted: Mapping[str, int]) -> bool:
+    """Fill each queue up to that many messages. A broker that is away is no error: the tick tries again."""
     from kombu.exceptions import OperationalError
 
     try:
-        with connect() as connection:
-            _publish(connection, counts)
+        with connect() as connection, connection.Producer() as producer:
+            for queue, count in wanted.items():
+                for _ in range(count - waiting(connection, queue)):
+                    work_task().apply_async((queue,), queue=queue, producer=producer, retry=False)
     except (OperationalError, OSError) as error:
         event("wake.no_broker", logging.WARNING, error=type(error).__name__)
         return False
     return True
 
 
-def top_up(ready: Mapping[str, int]) -> int:
-    """Send what is missing: min(ready, slots) messages less those that still lie in the queue."""
-    from kombu.exceptions import OperationalError
-
+def top_up(ready: Mapping[str, int]) -> None:
+    """As many messages as there are ready steps, and no more than workers that could take one."""
     places = slots()
     wanted = {queue: min(count, places.get(queue, 0)) for queue, count in ready.items()}
-    if not any(wanted.values()):
-        return 0
-    try:
-        with connect() as connection:
-            missing = {queue: count - waiting(connection, queue) for queue, count in wanted.items()}
-            _publish(connection, missing)
-    except (OperationalError, OSError) as error:
-        event("wake.no_broker", logging.WARNING, error=type(error).__name__)
-        return 0
-    return sum(max(0, count) for count in missing.values())
+    if any(wanted.values()):
+        send(wanted)
 
 
 def connect() -> Connection:
@@ -96,10 +88,7 @@ def waiting(connection: Connection, queue: str) -> int:
         return 0  # an empty queue does not exist in Redis
 
 
-def _publish(connection: Connection, counts: Mapping[str, int]) -> None:
+def work_task() -> Any:
     from jobs.tasks import work
 
-    with connection.Producer() as producer:
-        for queue, count in counts.items():
-            for _ in range(count):
-                work.apply_async((queue,), queue=queue, producer=producer, retry=False)
+    return work

@@ -115,7 +115,9 @@ def test_a_claim_reads_a_few_rows_of_the_backlog_not_all(backlog):
     """By the plan as it ran, so that no slow machine can fail it and no fast one can hide a scan."""
     with transaction.atomic(), connection.cursor() as cursor:
         facts = {"queue": "cpu", "token": "00000000-0000-0000-0000-000000000000", "lease": "2 s", "worker": "w"}
-        cursor.execute("EXPLAIN (ANALYZE, FORMAT JSON) " + lease.CLAIM.replace("%(lease)s", "%(lease)s::interval"), facts)
+        cursor.execute(
+            "EXPLAIN (ANALYZE, FORMAT JSON) " + lease.CLAIM.replace("%(lease)s", "%(lease)s::interval"), facts
+        )
         plan = cursor.fetchone()[0][0]["Plan"]
         transaction.set_rollback(True)
 

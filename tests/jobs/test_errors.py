@@ -125,8 +125,9 @@ def test_three_silent_deaths_end_the_job_with_a_reason_for_a_person(start):
 
 
 def test_jobs_of_a_team_do_not_share_their_failures(start):
-    bad, good = start(values(1, do={"1": "fault"})), start_job(
-        kind="test.script", params={"passes": [values(5)]}, lane="a"
+    bad, good = (
+        start(values(1, do={"1": "fault"})),
+        start_job(kind="test.script", params={"passes": [values(5)]}, lane="a"),
     )
     run_until_idle()
     assert fresh(bad).state == "failed" and fresh(good).state == "succeeded"
