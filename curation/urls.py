@@ -1,6 +1,6 @@
 """URLs of accounts and teams."""
 
-from django.urls import path
+from django.urls import path, re_path
 
 from curation.views import accounts, teams
 
@@ -17,8 +17,10 @@ urlpatterns = [
     path("password/reset/", accounts.password_reset, name="account_reset_password"),
     path("password/reset/done/", accounts.password_reset_done, name="account_reset_password_done"),
     path("password/reset/key/done/", accounts.password_reset_key_done, name="account_reset_password_from_key_done"),
-    path(
-        "password/reset/key/<str:uidb36>-<str:key>/", accounts.password_reset_key, name="account_reset_password_from_key"
+    re_path(
+        r"^password/reset/key/(?P<uidb36>[0-9A-Za-z]+)-(?P<key>.+)/$",
+        accounts.password_reset_key,
+        name="account_reset_password_from_key",
     ),
     path("me/", accounts.profile, name="profile"),
     # Joining
