@@ -195,7 +195,7 @@ def _ages(rng: Random, cast: Cast, say: Say) -> Problem:
 
 def _wages(rng: Random, cast: Cast, say: Say) -> Problem:
     who, other, _, _ = cast
-    wage, hours, extra, days = rng.randint(8, 28), rng.randint(4, 8), rng.randint(2, 9), rng.randint(3, 6)
+    wage, hours, extra, days = rng.randint(8, 28), rng.randint(4, 8), rng.randint(2, 9), rng.randint(3, 5)
     regular = wage * hours * days
     total = regular + (wage + extra) * hours
     question = say(
