@@ -1,0 +1,257 @@
+"""Files below the storage root: shards, parts of runs, uploads. A local folder or any fsspec URL.
+
+Results are written to a temporary name and then moved to a name made of their content, so that writing the same
+twice is waste and never damage. Shards are read with their sha256 checked; files of a remote store are copied
+once to `var/cache`.
+"""
+
+import hashlib
+import io
+import os
+import secrets
+import shutil
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path, PurePosixPath
+from typing import IO, Any
+
+import fsspec
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+from django.conf import settings
+
+from config.faults import Fault
+from selection.models import Shard
+
+KEY, SOURCE, CHARS = "_key", "_source", "_chars"
+OWN = (KEY, SOURCE, CHARS)
+ROW_GROUP = 2_000  # rows; a page of the row browser reads one group
+BLOCK = 1 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class ShardFile:
+    path: str
+    sha256: str
+    rows: int
+    bytes: int
+
+
+@lru_cache(maxsize=4)
+def _root(url: str) -> tuple[fsspec.AbstractFileSystem, str]:
+    fs, path = fsspec.core.url_to_fs(url)
+    return fs, path.rstrip("/")
+
+
+def root() -> tuple[fsspec.AbstractFileSystem, str]:
+    return _root(settings.STORAGE_URL)
+
+
+def is_local() -> bool:
+    return "file" in root()[0].protocol or root()[0].protocol == "file"
+
+
+def _full(path: str) -> str:
+    """Raises `ValueError` for a path that leads out of the storage root."""
+    parts = PurePosixPath(path)
+    if parts.is_absolute() or ".." in parts.parts or not path:
+        raise ValueError(f"{path!r} is not below the storage root")
+    return f"{root()[1]}/{path}"
+
+
+# --- writing ---
+
+
+@contextmanager
+def writing(path: str) -> Iterator[IO[bytes]]:
+    """A new file that gets its name when the block ends well, and leaves nothing behind when it does not."""
+    fs, full = root()[0], _full(path)
+    fs.makedirs(full.rsplit("/", 1)[0], exist_ok=True)
+    draft = f"{full}.{secrets.token_hex(6)}.part"
+    try:
+        with fs.open(draft, "wb") as file:
+            yield file
+            if is_local():
+                file.flush()
+                os.fsync(file.fileno())
+        fs.mv(draft, full)
+    except BaseException:
+        if fs.exists(draft):
+            fs.rm(draft)
+        raise
+
+
+def _by_content(prefix: str, suffix: str, data: memoryview | bytes) -> tuple[str, str]:
+    """Write under `prefix/<sha256>.suffix`; returns path and sha256. What is there already is not written again."""
+    sha = hashlib.sha256(data).hexdigest()
+    path = f"{prefix}/{sha}.{suffix}"
+    fs = root()[0]
+    if not (fs.exists(_full(path)) and fs.size(_full(path)) == len(data)):
+        with writing(path) as file:
+            file.write(data)
+    return path, sha
+
+
+def write_shard(pool_id: int, table: pa.Table) -> ShardFile:
+    """One Parquet file (zstd, row groups of 2,000) of a pool. The table has `_key`, `_source` and `_chars`."""
+    sink = io.BytesIO()
+    pq.write_table(
+        table, sink, compression="zstd", compression_level=1, row_group_size=ROW_GROUP, write_statistics=False,
+        use_dictionary=[name for name in table.column_names if _repeats(table, name)],
+    )  # fmt: skip
+    data = sink.getbuffer()
+    path, sha = _by_content(f"pools/{pool_id}", "parquet", data)
+    return ShardFile(path, sha, table.num_rows, len(data))
+
+
+def _repeats(table: pa.Table, name: str) -> bool:
+    """Whether a column has few values: a dictionary pays there and costs time everywhere else."""
+    column = table.column(name)
+    if not pa.types.is_string(column.type) or name == KEY:
+        return False
+    probe = column.slice(0, 2000)
+    return len(probe) > 0 and pc.count_distinct(probe).as_py() * 4 < len(probe)
+
+
+def save_part(run_id: int, data: bytes) -> str:
+    """A part of a run (npz); returns its path."""
+    return _by_content(f"runs/{run_id}", "npz", data)[0]
+
+
+def load_part(path: str) -> bytes:
+    """Raises `Fault` store.missing or store.damaged."""
+    return _read(path, PurePosixPath(path).stem)
+
+
+# --- reading ---
+
+
+def open_file(path: str) -> IO[bytes]:
+    """A seekable binary file. Raises `Fault` store.missing."""
+    try:
+        return root()[0].open(_full(path), "rb")
+    except FileNotFoundError:
+        raise Fault("store.missing", path=path) from None
+
+
+def exists(path: str) -> bool:
+    return bool(path) and root()[0].exists(_full(path))
+
+
+def _read(path: str, sha256: str) -> bytes:
+    with open_file(path) as file:
+        data = file.read()
+    if hashlib.sha256(data).hexdigest() != sha256:
+        raise Fault("store.damaged", path=path)
+    return data
+
+
+def local_path(path: str, sha256: str) -> Path:
+    """Where the file lies on this machine, its sha256 checked once per process and change of the file."""
+    fs, full = root()[0], _full(path)
+    if is_local():
+        place = Path(full)
+        if not place.exists():
+            raise Fault("store.missing", path=path)
+    else:
+        place = Path(settings.VAR) / "cache" / sha256
+        if not place.exists():
+            place.parent.mkdir(parents=True, exist_ok=True)
+            draft = place.with_name(f"{sha256}.{secrets.token_hex(6)}.part")
+            try:
+                fs.get_file(full, str(draft))
+            except FileNotFoundError:
+                raise Fault("store.missing", path=path) from None
+            draft.replace(place)
+    facts = place.stat()
+    _verify(str(place), path, sha256, facts.st_mtime_ns, facts.st_size)
+    return place
+
+
+@lru_cache(maxsize=4096)
+def _verify(place: str, path: str, sha256: str, mtime: int, size: int) -> None:
+    with Path(place).open("rb") as file:
+        found = hashlib.file_digest(file, "sha256").hexdigest()
+    if found != sha256:
+        raise Fault("store.damaged", path=path)
+
+
+def open_shard(shard: Shard) -> pq.ParquetFile:
+    """The shard's file, checked. Raises `Fault` store.missing or store.damaged."""
+    return _parquet(str(local_path(shard.path, shard.sha256)))
+
+
+def _parquet(place: str) -> pq.ParquetFile:
+    return pq.ParquetFile(place, memory_map=True, pre_buffer=False)
+
+
+def rows(shard: Shard, start: int = 0, stop: int | None = None, columns: Sequence[str] | None = None) -> pa.Table:
+    """Rows `start` to `stop` (positions within the shard) as a table; only the row groups that hold them are read."""
+    with open_shard(shard) as file:
+        stop = shard.rows if stop is None else min(stop, shard.rows)
+        first, groups, at = 0, [], 0
+        for number in range(file.metadata.num_row_groups):
+            count = file.metadata.row_group(number).num_rows
+            if at + count > start and at < stop:
+                if not groups:
+                    first = at
+                groups.append(number)
+            at += count
+        names = list(columns) if columns is not None else None
+        if not groups:
+            return file.schema_arrow.empty_table().select(names or file.schema_arrow.names)
+        return file.read_row_groups(groups, columns=names, use_threads=False).slice(start - first, stop - start)
+
+
+def keys(shard: Shard) -> Iterator[list[str]]:
+    """The row keys of a shard, a row group at a time."""
+    with open_shard(shard) as file:
+        for batch in file.iter_batches(batch_size=ROW_GROUP, columns=[KEY], use_threads=False):
+            yield batch.column(0).to_pylist()
+
+
+# --- removing, measuring ---
+
+
+def delete(path: str) -> None:
+    fs = root()[0]
+    if path and fs.exists(_full(path)):
+        fs.rm(_full(path))
+
+
+def delete_prefix(prefix: str) -> None:
+    """Everything below a folder of the storage."""
+    fs, full = root()[0], _full(prefix)
+    if is_local():
+        shutil.rmtree(full, ignore_errors=True)
+    elif fs.exists(full):
+        fs.rm(full, recursive=True)
+
+
+def keep_only(prefix: str, wanted: set[str]) -> int:
+    """Remove the files of a folder that nothing refers to; returns how many."""
+    fs, base = root()[0], root()[1]
+    if not fs.exists(_full(prefix)):
+        return 0
+    orphans = [full for full in fs.find(_full(prefix)) if full.removeprefix(f"{base}/") not in wanted]
+    for full in orphans:
+        fs.rm(full)
+    return len(orphans)
+
+
+def usage(prefix: str) -> int:
+    """Bytes below a folder."""
+    fs, full = root()[0], _full(prefix)
+    return int(sum(info["size"] for info in fs.find(full, detail=True).values())) if fs.exists(full) else 0
+
+
+def size(path: str) -> int:
+    return int(root()[0].size(_full(path)))
+
+
+def facts() -> dict[str, Any]:
+    """For the page of the team: what the storage is."""
+    return {"url": settings.STORAGE_URL if "@" not in settings.STORAGE_URL else "remote", "local": is_local()}
