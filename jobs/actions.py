@@ -12,6 +12,7 @@ from config.faults import Fault
 from jobs import passes, registry
 from jobs.log import event
 from jobs.models import BACKGROUND, INTERACTIVE, Job, Step
+from jobs.wake import wake
 
 
 @transaction.atomic
@@ -71,7 +72,7 @@ def resume(*, job: Job) -> None:
         error_code="", error_id="", error_title="", error_what="", error_advice="",
     )  # fmt: skip
     event("job.resumed", job=job.pk, steps=sum(queues.values()))
-    passes.wake(queues)
+    wake(queues)
     passes.advance(locked)
     _refresh(job)
 

@@ -9,6 +9,7 @@ import os
 import threading
 from datetime import timedelta
 from time import monotonic
+from typing import Any
 
 from django.db import Error, connection, transaction
 
@@ -44,9 +45,9 @@ class Beat:
 
     def progress(self, done: int, total: int | None = None, note: str = "") -> None:
         """`done` of `total` units are ready; `note` is a few words for a person. Raises like `check`."""
-        self.done, self.note = done, note.replace("\0", "")[:200]
+        self.done, self.note = int(done), note.replace("\0", "")[:200]
         if total is not None:
-            self.total = total
+            self.total = int(total)
         self.changed = True
         self.check()
 
@@ -92,8 +93,9 @@ class Heart:
         with self._lock:
             self._beats.clear()
             thread = self._thread
-        self._alarm.set()
-        if thread is not None and thread is not threading.current_thread():
+            if thread is not None:
+                self._alarm.set()
+        if thread is not None:
             thread.join(10)
 
     def _run(self) -> None:
@@ -134,7 +136,7 @@ def renew(beats: list[Beat]) -> None:
     shown = {beat.step.job_id for beat in beats if beat.changed}
     for beat in beats:
         beat.changed = False
-    facts = {
+    facts: dict[str, Any] = {
         "lease": timedelta(seconds=conf.lease_seconds()),
         "ids": [beat.step.pk for beat in beats],
         "tokens": [beat.step.token for beat in beats],
@@ -165,7 +167,7 @@ _making = threading.Lock()
 
 def heart() -> Heart:
     """The heart of this process; a forked child gets its own."""
-    global _heart
+    global _heart  # noqa: PLW0603  (one per process)
     with _making:
         if _heart is None or _heart.pid != os.getpid():
             _heart = Heart()

@@ -11,7 +11,7 @@ import uuid
 from collections.abc import Callable
 from datetime import timedelta
 
-from django.db import connection, transaction
+from django.db import transaction
 from django.db.models import F
 from django.db.models.functions import Now
 
@@ -20,6 +20,7 @@ from jobs import conf, passes
 from jobs.errors import LeaseLost, Transient
 from jobs.log import event
 from jobs.models import BUMP, Job, Step
+from jobs.wake import wake
 
 # Heads of the lanes are found by a loose index scan (`jobs_step_ready`), so ten thousand ready steps of one
 # lane cost as little as ten. A few candidates per lane are sorted and then locked one by one: `SKIP LOCKED`
@@ -131,8 +132,10 @@ def finish(step: Step, result: dict[str, object], *, ending: Callable[[], None] 
         ending()
         # What was announced counts as done, so that a finished pass reads 100 %.
         amount = step.total or step.done
-        mine(step).update(**FREE, state=Step.State.DONE, ended_at=Now(), beat_at=Now(), result=result,
-                          total=amount, done=amount, error_code="") or lost()  # fmt: skip
+        write(
+            step, state=Step.State.DONE, ended_at=Now(), beat_at=Now(), result=result, total=amount, done=amount,
+            error_code="",
+        )  # fmt: skip
         step.state, step.result, step.job = Step.State.DONE, result, job
         passes.kind_of(job).store(step, result)
         passes.advance(job)
@@ -149,9 +152,9 @@ def retry(step: Step, error: Transient) -> None:
     if pause is None:
         # Full jitter over the upper half: refused together, they do not come back together.
         longest = min(conf.LONGEST_PAUSE, conf.FIRST_PAUSE * 2**step.transients)
-        pause = longest * random.uniform(0.5, 1.0)
+        pause = longest * random.uniform(0.5, 1.0)  # noqa: S311
     else:
-        pause = min(max(pause, 0.0), 3600.0) * random.uniform(1.0, 1.1)
+        pause = min(max(pause, 0.0), 3600.0) * random.uniform(1.0, 1.1)  # noqa: S311
     _give_back(step, pause=pause, attempt=F("attempt") - 1, transients=F("transients") + 1)
     event("step.transient", why=type(error).__name__, pause=round(pause, 1), tries=step.transients + 1)
 
@@ -188,10 +191,10 @@ def _give_back(step: Step, *, pause: float, **changes: object) -> None:
             changes |= {"state": Step.State.WAITING, "not_before": Now() + timedelta(seconds=pause)}
         else:
             changes |= {"state": Step.State.READY}
-        mine(step).update(**FREE, **changes, beat_at=Now()) or lost()
+        write(step, **changes, beat_at=Now())
         passes.advance(job)
         if changes["state"] == Step.State.READY:
-            passes.wake({step.queue: 1})
+            wake({step.queue: 1})
 
 
 def fail(step: Step, code: str, **facts: object) -> None:
@@ -205,7 +208,7 @@ def fail_with(step: Step, fault: Fault, *, error_id: str = "") -> None:
         job = passes.lock(step.job_id)
         if job is None:
             raise LeaseLost
-        mine(step).update(**FREE, state=Step.State.FAILED, ended_at=Now(), error_code=fault.code) or lost()
+        write(step, state=Step.State.FAILED, ended_at=Now(), error_code=fault.code)
         passes.fail(job, fault, error_id=error_id)
     event("step.failed", code=fault.code)
 
@@ -213,17 +216,8 @@ def fail_with(step: Step, fault: Fault, *, error_id: str = "") -> None:
 FREE = {"token": None, "leased_until": None}
 
 
-def mine(step: Step) -> passes.Steps:
-    """The step, if the caller still holds it."""
-    return Step.objects.filter(pk=step.pk, token=step.token, state=Step.State.LEASED)
-
-
-def lost() -> None:
-    raise LeaseLost
-
-
-def database_now() -> float:
-    """Seconds since 1970 on the database's clock."""
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT extract(epoch FROM clock_timestamp())")
-        return float(cursor.fetchone()[0])
+def write(step: Step, **changes: object) -> None:
+    """End the lease with these changes, if the caller still holds it. Raises `LeaseLost`."""
+    mine = Step.objects.filter(pk=step.pk, token=step.token, state=Step.State.LEASED)
+    if mine.update(**FREE, **changes) == 0:
+        raise LeaseLost

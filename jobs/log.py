@@ -22,8 +22,9 @@ def bound(**facts: object) -> Iterator[None]:
         _bound.reset(token)
 
 
-def event(name: str, level: int = logging.INFO, **facts: object) -> None:
-    log.log(level, "%s", " ".join([name, *(f"{key}={_plain(value)}" for key, value in (_bound.get() | facts).items())]))
+def event(name: str, _level: int = logging.INFO, /, **facts: object) -> None:
+    words = [f"{key}={_plain(value)}" for key, value in (_bound.get() | facts).items()]
+    log.log(_level, "%s", " ".join([name, *words]))
 
 
 def unforeseen(name: str, error: BaseException, **facts: object) -> None:

@@ -17,7 +17,7 @@ from jobs import conf, registry
 from jobs.log import event, unforeseen
 from jobs.models import BUMP, Job, Pass, Step
 from jobs.registry import Kind, PassPlan
-from jobs.wake import wake
+from jobs.wake import QUEUES, wake
 
 Steps = QuerySet[Step, Step]
 
@@ -48,15 +48,17 @@ def advance(job: Job) -> None:
         save(job)
     elif job.cancel_requested_at is not None:
         end(job, Job.State.CANCELLED)
-    else:
+    elif job.kind in registry.KINDS:  # else a process of another version, which knows it, goes on with it
         try:
             with transaction.atomic():
                 open_next(job)
         except Fault as fault:
+            job.refresh_from_db()  # the instance saw changes that were rolled back
             fail(job, fault)
         except (OperationalError, InterfaceError):
             raise  # a deadlock or a lost connection: whoever holds the transaction tries again
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001  (whatever a handler raises: it is counted and named)
+            job.refresh_from_db()
             _advance_failed(job, error)
 
 
@@ -74,6 +76,9 @@ def open_next(job: Job) -> None:
 
 
 def add_pass(job: Job, index: int, plan: PassPlan) -> None:
+    unknown = {step.queue for step in plan.steps}.difference(QUEUES)
+    if unknown:
+        raise ValueError(f"no worker serves the queue {', '.join(sorted(unknown))}")
     Pass.objects.create(job=job, index=index, name=plan.name, title=plan.title, unit=plan.unit)
     Step.objects.bulk_create(
         (
@@ -86,7 +91,7 @@ def add_pass(job: Job, index: int, plan: PassPlan) -> None:
         batch_size=2000,
     )  # fmt: skip
     wake(Counter(step.queue for step in plan.steps))
-    event("pass.opened", job=job.pk, **{"pass": plan.name}, steps=len(plan.steps))
+    event("pass.opened", job=job.pk, name=plan.name, steps=len(plan.steps))
 
 
 def _advance_failed(job: Job, error: Exception) -> None:
@@ -135,7 +140,7 @@ def end(job: Job, state: Job.State, **changes: object) -> None:
                 kind.failed(job) if state == Job.State.FAILED else kind.cancelled(job)
         except (OperationalError, InterfaceError):
             raise
-        except Exception as error:  # the end of a job must not hang on its hook
+        except Exception as error:  # noqa: BLE001  (the end of a job must not hang on its hook)
             unforeseen("job.hook_error", error, job=job.pk, kind=job.kind, hook=state.value)
 
 

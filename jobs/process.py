@@ -7,6 +7,7 @@ import mmap
 import os
 import socket
 import threading
+from typing import Any
 
 # One byte that the main process of a worker shares with the children that it forks.
 _asked = mmap.mmap(-1, 1)
@@ -24,7 +25,7 @@ def stop() -> None:
 
 def stop_here() -> None:
     """Ask this process alone."""
-    global _asked_here
+    global _asked_here  # noqa: PLW0603  (one per process)
     _asked_here = True
 
 
@@ -41,13 +42,13 @@ def stopping() -> bool:
 
 def name_node(name: str) -> None:
     """`cpu@host` (Celery's node name) or `cpu`: the first part of the labels of this process."""
-    global _node
+    global _node  # noqa: PLW0603  (one per process)
     _node = name.partition("@")[0]
 
 
 def enter_child(number: int) -> None:
     """This process was forked as child `number` (from 1) of a worker."""
-    global _parent
+    global _parent  # noqa: PLW0603  (one per process)
     _parent = os.getppid()
     _here.number = number
 
@@ -68,6 +69,7 @@ def own_connections() -> None:
     """
     from django.db import connections
 
-    connections["default"].close()
-    connections["default"].close_pool()
-    connections["default"].settings_dict["OPTIONS"].pop("pool", None)
+    default: Any = connections["default"]
+    default.close()
+    default.close_pool()
+    default.settings_dict["OPTIONS"].pop("pool", None)

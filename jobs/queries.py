@@ -37,20 +37,24 @@ class PassProgress:
 
 # Each step's work counts as spread evenly over its attempt, so the part that lies in the window is known
 # without a history: overlap of [start, last news] and [now - window, now].
-SUMS = """
+SINCE = "now() - make_interval(secs => %(window)s)"
+SUMS = f"""
 SELECT pass_index, count(*),
   count(*) FILTER (WHERE state = 'done'), count(*) FILTER (WHERE state = 'failed'),
   count(*) FILTER (WHERE state = 'cancelled'), count(*) FILTER (WHERE state = 'leased'),
   coalesce(sum(done) FILTER (WHERE state IN ('done', 'leased')), 0)::bigint, coalesce(sum(total), 0)::bigint,
   bool_and(total > 0),
-  coalesce(sum(done * greatest(0, extract(epoch FROM least(news, now()) - greatest(started_at, {since})))
-    / greatest(extract(epoch FROM news - started_at), 0.001)) FILTER (WHERE news > {since}), 0)::float,
-  coalesce(sum(greatest(0, extract(epoch FROM least(news, now()) - greatest(started_at, {since})))
-    / greatest(extract(epoch FROM news - started_at), 0.001)) FILTER (WHERE news > {since} AND state = 'done'), 0)::float,
-  extract(epoch FROM max(news) - greatest(min(started_at) FILTER (WHERE news > {since}), {since}))::float
-FROM (SELECT *, coalesce(ended_at, beat_at) AS news FROM jobs_step WHERE job_id = %(job)s) AS step
+  coalesce(sum(done * share) FILTER (WHERE state IN ('done', 'leased')), 0)::float,
+  coalesce(sum(share) FILTER (WHERE state = 'done'), 0)::float,
+  extract(epoch FROM CASE WHEN bool_or(state = 'leased') THEN max(news) ELSE now() END
+    - greatest(min(started_at) FILTER (WHERE share > 0), {SINCE}))::float
+FROM (
+  SELECT *, coalesce(ended_at, beat_at) AS news,
+    greatest(0, extract(epoch FROM coalesce(ended_at, beat_at) - greatest(started_at, {SINCE})))
+      / greatest(extract(epoch FROM coalesce(ended_at, beat_at) - started_at), 0.001) AS share
+  FROM jobs_step WHERE job_id = %(job)s) AS step
 GROUP BY pass_index
-""".format(since="now() - make_interval(secs => %(window)s)")
+"""  # noqa: S608  (our own constants)
 
 
 def progress(job: Job) -> list[PassProgress]:
@@ -87,8 +91,8 @@ def _pass(job: Job, entry: Pass, sums: tuple[Any, ...], running: list[tuple[str,
         state = "running" if finished or leased else "waiting"
     rate = units / seconds if seconds and seconds > 0.2 and state == "running" else 0.0
     return PassProgress(
-        index=entry.index, name=entry.name, title=entry.title, unit=unit, state=state, done=min(done, total), total=total,
-        steps=steps, steps_done=finished, rate=rate, eta=(total - done) / rate if rate > 0 else None,
+        index=entry.index, name=entry.name, title=entry.title, unit=unit, state=state, done=min(done, total),
+        total=total, steps=steps, steps_done=finished, rate=rate, eta=(total - done) / rate if rate > 0 else None,
         workers=sorted({worker for worker, _ in running}), note=next((note for _, note in running if note), ""),
     )  # fmt: skip
 
@@ -99,4 +103,4 @@ def results(job: Job, pass_name: str) -> list[dict[str, Any]]:
     if index is None:
         raise LookupError(f"job {job.pk} has opened no pass named {pass_name}")
     rows = Step.objects.filter(job=job, pass_index=index, state=Step.State.DONE).order_by("index")
-    return list(rows.values_list("result", flat=True))
+    return [result or {} for result in rows.values_list("result", flat=True)]

@@ -66,11 +66,14 @@ def _end_well_or_badly(step: Step, beat: Beat) -> None:
     except Transient as error:
         lease.retry(step, error)
     except Fault as fault:
-        lease.fail_with(step, fault)
+        if fault.code == "jobs.unknown_kind" and step.transients + 1 < conf.MOST_TRANSIENTS:
+            lease.retry(step, Transient(fault.what))  # while versions change, another worker knows it
+        else:
+            lease.fail_with(step, fault)
     except DATABASE_TROUBLE as error:
         connection.close()
         lease.retry(step, Transient(f"the database was busy or away ({_cause(error)})"))
-    except Exception as error:
+    except Exception as error:  # noqa: BLE001  (whatever a handler raises: it is counted and named)
         error_id = passes.new_error_id()
         unforeseen("step.error", error, error_id=error_id)
         lease.error(step, error_id)

@@ -35,10 +35,11 @@ def tick() -> bool:
     """Expired leases, due retries, stuck jobs, hooks, wake-ups. `False`: another process does it just now."""
     with _alone() as alone:
         if alone:
-            for part in (expire, lease.promote, unstick, *HOOKS, wake_up, forget_workers):
+            parts: list[Callable[[], object]] = [expire, lease.promote, unstick, *HOOKS, wake_up, forget_workers]
+            for part in parts:
                 try:
                     part()
-                except Exception as error:
+                except Exception as error:  # noqa: BLE001  (one part must not stop the others)
                     unforeseen("tick.error", error, part=getattr(part, "__name__", "?"))
                     connection.close_if_unusable_or_obsolete()
     return alone
@@ -125,7 +126,7 @@ class Ticker(threading.Thread):
             for part in (self._alive, tick):
                 try:
                     part()
-                except Exception as error:  # above all: the database is away
+                except Exception as error:  # noqa: BLE001  (above all: the database is away)
                     event("tick.error", logging.WARNING, error=type(error).__name__)
                     connection.close()
             if self._end.wait(conf.tick_seconds()):

@@ -34,11 +34,15 @@ def child_process(**kwargs: object) -> None:
 
     process.own_connections()
     process.enter_child(getattr(current_process(), "index", 0) + 1)
-    signal.signal(signal.SIGTERM, lambda *_: threading.Thread(target=give_up, daemon=True).start())
+    # The thread waits from the start: in a signal handler hardly anything else is safe than setting an event.
+    asked = threading.Event()
+    threading.Thread(target=give_up, args=[asked], name="jobs-give-up", daemon=True).start()
+    signal.signal(signal.SIGTERM, lambda *_: asked.set())
 
 
-def give_up() -> None:
+def give_up(asked: threading.Event) -> None:
     """SIGTERM in a child (its whole group is told to end): the steps are ready for others, then the end at once."""
+    asked.wait()
     threading.Timer(5, os._exit, [1]).start()
     process.stop_here()
     for step in heart().held():
@@ -50,7 +54,7 @@ def give_up() -> None:
 @signals.worker_ready.connect
 def start_tick(sender: Any = None, **kwargs: object) -> None:
     """Only now: children are forked by a process that has no other thread. Comes again with each reconnection."""
-    global _ticker, _name
+    global _ticker, _name  # noqa: PLW0603  (one per process)
     if _ticker is not None:
         return
     worker = sender.controller
@@ -81,7 +85,7 @@ def end_tick(**kwargs: object) -> None:
 
 @signals.beat_init.connect
 def tick_in_beat(**kwargs: object) -> None:
-    global _ticker
+    global _ticker  # noqa: PLW0603
     process.own_connections()
     _ticker = Ticker()
     _ticker.start()

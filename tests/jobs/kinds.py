@@ -100,6 +100,8 @@ class Script(Kind):
             raise DataError("secret text of a row")
 
     def succeeded(self, job: Job) -> None:
+        if job.params.get("fault_at_the_end"):
+            raise Fault("test.bad", line=7)
         write(job.pk, "succeeded", "", results(job, "sum")[0]["value"])
 
     def failed(self, job: Job) -> None:

@@ -1,5 +1,6 @@
 """Real workers for tests: `celery worker` processes on the test's database and a broker of their own."""
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -76,10 +77,8 @@ class Plant:
 
     def stop(self) -> None:
         for worker in self.workers:
-            try:
+            with contextlib.suppress(ProcessLookupError):
                 os.killpg(worker.pid, signal.SIGKILL)
-            except ProcessLookupError:
-                pass
             worker.wait()
         if self.server.is_running():
             self.server.stop()

@@ -17,7 +17,9 @@ from tests.jobs.plant import until
 def test_a_queued_job_is_cancelled_at_once(start):
     job = start(values(1, 2))
     cancel(job=job)
-    assert job.state == "cancelled" and job.ended_at and states(job) == "cancelled cancelled"
+    assert job.state == "cancelled"
+    assert job.ended_at
+    assert states(job) == "cancelled cancelled"
     assert rows(job, "cancelled") == [("", 0)]
     assert run_until_idle() == 0
 
@@ -27,10 +29,14 @@ def test_a_running_step_stops_at_its_heartbeat_and_then_the_job_is_cancelled(sta
     worker = in_thread(runner.drain, "cpu")
     until(lambda: states(job) == "leased ready")
     cancel(job=job)
-    assert job.state == "running" and job.cancel_requested_at and states(job) == "leased cancelled"
+    assert job.state == "running"
+    assert job.cancel_requested_at
+    assert states(job) == "leased cancelled"
     worker.join(5)
-    assert fresh(job).state == "cancelled" and states(job) == "cancelled cancelled"
-    assert rows(job, "cancelled") == [("", 0)] and rows(job) == []
+    assert fresh(job).state == "cancelled"
+    assert states(job) == "cancelled cancelled"
+    assert rows(job, "cancelled") == [("", 0)]
+    assert rows(job) == []
 
 
 def test_a_step_that_ends_before_it_hears_of_the_cancel_is_kept_but_nothing_follows(start):
@@ -38,7 +44,9 @@ def test_a_step_that_ends_before_it_hears_of_the_cancel_is_kept_but_nothing_foll
     step = lease.claim("cpu", "w")
     cancel(job=job)
     lease.finish(step, {"value": 1})
-    assert fresh(job).state == "cancelled" and states(job) == "done cancelled" and rows(job) == [("0/0", 1)]
+    assert fresh(job).state == "cancelled"
+    assert states(job) == "done cancelled"
+    assert rows(job) == [("0/0", 1)]
 
 
 def test_the_last_step_of_the_last_pass_may_end_but_the_job_stays_cancelled(start):
@@ -47,7 +55,8 @@ def test_the_last_step_of_the_last_pass_may_end_but_the_job_stays_cancelled(star
     last = lease.claim("cpu", "w")
     cancel(job=job)
     lease.finish(last, {"value": 1})
-    assert fresh(job).state == "cancelled" and rows(job, "succeeded") == []
+    assert fresh(job).state == "cancelled"
+    assert rows(job, "succeeded") == []
 
 
 def test_a_waiting_step_is_cancelled_at_once(start):
@@ -71,7 +80,8 @@ def test_a_step_that_fails_after_the_cancel_leaves_the_job_cancelled(start):
     step = lease.claim("cpu", "w")
     cancel(job=job)
     lease.fail_with(step, Fault("test.bad", line=1))
-    assert fresh(job).state == "cancelled" and job.error_code == ""
+    assert fresh(job).state == "cancelled"
+    assert job.error_code == ""
 
 
 @pytest.mark.parametrize("end", ["succeeded", "failed", "cancelled"])
@@ -92,7 +102,8 @@ def test_cancel_twice_is_cancel_once(start):
     cancel(job=job)
     asked = job.cancel_requested_at
     cancel(job=job)
-    assert job.cancel_requested_at == asked and job.state == "running"
+    assert job.cancel_requested_at == asked
+    assert job.state == "running"
 
 
 def test_resume_after_a_fault_keeps_what_is_finished(start):
@@ -107,7 +118,8 @@ def test_resume_after_a_fault_keeps_what_is_finished(start):
     assert (job.state, job.error_code, job.error_title, job.ended_at) == ("running", "", "", None)
     assert states(job) == "done ready ready"
     run_until_idle()
-    assert fresh(job).state == "succeeded" and rows(job, "succeeded") == [("", 6)]
+    assert fresh(job).state == "succeeded"
+    assert rows(job, "succeeded") == [("", 6)]
     assert job.steps.get(pass_index=0, index=0).ended_at == done_at
     assert rows(job) == [("0/0", 1), ("0/1", 2), ("0/2", 3), ("1/0", 6)]
 
@@ -130,7 +142,8 @@ def test_resume_of_a_job_cancelled_before_it_began(start, wakes):
     cancel(job=job)
     wakes.clear()
     resume(job=job)
-    assert job.state == "queued" and wakes == [{"cpu": 1}]
+    assert job.state == "queued"
+    assert wakes == [{"cpu": 1}]
     run_until_idle()
     assert fresh(job).state == "succeeded"
 
@@ -143,7 +156,8 @@ def test_resume_opens_the_pass_that_could_not_be_opened(start):
     resume(job=job)
     assert (job.state, states(job)) == ("running", "done done ready")
     run_until_idle()
-    assert fresh(job).state == "succeeded" and rows(job, "succeeded") == [("", 3)]
+    assert fresh(job).state == "succeeded"
+    assert rows(job, "succeeded") == [("", 3)]
 
 
 def test_resume_that_still_cannot_open_the_pass_fails_again_with_the_reason(start):
@@ -175,7 +189,8 @@ def test_resume_while_another_step_of_the_failed_job_still_runs(start):
     assert states(job) == "leased ready"
     lease.finish(running, {"value": 1})
     run_until_idle()
-    assert fresh(job).state == "succeeded" and rows(job, "succeeded") == [("", 3)]
+    assert fresh(job).state == "succeeded"
+    assert rows(job, "succeeded") == [("", 3)]
 
 
 def test_resume_of_a_running_job_changes_nothing_and_of_a_succeeded_one_is_a_fault(start):
@@ -183,7 +198,8 @@ def test_resume_of_a_running_job_changes_nothing_and_of_a_succeeded_one_is_a_fau
     lease.claim("cpu", "w")
     version = fresh(job).version
     resume(job=job)
-    assert job.version == version and states(job) == "leased"
+    assert job.version == version
+    assert states(job) == "leased"
     Step.objects.update(state="ready", token=None, leased_until=None)
     run_until_idle()
     with pytest.raises(Fault, match="already succeeded"):
@@ -205,7 +221,8 @@ def test_a_handler_that_only_reports_progress_hears_the_cancel_too(start):
 
     CALLS["loop"] = loop
     runner.run(lease.claim("cpu", "w"))
-    assert heard and fresh(job).state == "cancelled"
+    assert heard
+    assert fresh(job).state == "cancelled"
 
 
 def test_discard_takes_a_job_away_from_whoever_runs_it(start):

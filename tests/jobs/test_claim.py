@@ -42,7 +42,8 @@ def test_running_steps_of_another_queue_do_not_count(start):
 
 def test_each_queue_sees_its_own_steps(start):
     start([{"value": 1, "queue": "gpu"}])
-    assert lease.claim("cpu", "w") is None and lease.claim("io", "w") is None
+    assert lease.claim("cpu", "w") is None
+    assert lease.claim("io", "w") is None
     assert lease.claim("gpu", "w").payload["value"] == 1
 
 
@@ -58,7 +59,8 @@ def test_a_claim_sets_token_lease_attempt_and_worker_by_the_clock_of_the_databas
         state, attempt, worker, length, recent = cursor.fetchone()
     assert (state, attempt, worker, length.total_seconds(), recent) == ("leased", 1, "cpu-1@here", 2, True)
     job.refresh_from_db()
-    assert job.state == "running" and job.started_at
+    assert job.state == "running"
+    assert job.started_at
 
 
 def test_a_waiting_step_is_claimed_when_its_pause_is_over(start):

@@ -22,7 +22,8 @@ def test_a_transient_error_waits_and_does_not_count_as_an_attempt(start):
     step = job.steps.get()
     assert (step.state, step.attempt, step.transients) == ("waiting", 0, 1)
     run_until_idle()
-    assert fresh(job).state == "succeeded" and rows(job, "succeeded") == [("", 1)]
+    assert fresh(job).state == "succeeded"
+    assert rows(job, "succeeded") == [("", 1)]
 
 
 def test_pauses_double_with_jitter_and_have_a_bound(start):
@@ -45,7 +46,8 @@ def test_a_service_that_keeps_refusing_fails_the_job_with_its_words(start):
     job = start(values(1, do={"always": "transient"}))
     run_until_idle()
     assert (fresh(job).state, job.error_code) == ("failed", "jobs.transient")
-    assert "8 times" in job.error_what and "429 Too Many Requests" in job.error_what
+    assert "8 times" in job.error_what
+    assert "429 Too Many Requests" in job.error_what
     assert "Pass 0" in job.error_what
 
 
@@ -69,10 +71,13 @@ def test_a_fault_fails_the_job_at_once_and_cancels_what_is_open(start):
     assert states(job) == "leased failed cancelled cancelled"
     assert (fresh(job).state, job.error_code) == ("failed", "test.bad")
     assert (job.error_title, job.error_what) == ("The data is bad", "Line 812 is bad.")
-    assert job.error_advice == "Mend line 812." and job.ended_at and rows(job, "failed") == [("test.bad", 0)]
+    assert job.error_advice == "Mend line 812."
+    assert job.ended_at
+    assert rows(job, "failed") == [("test.bad", 0)]
     # What was running may still end; its work is kept, but nothing follows.
     lease.finish(running, {"value": 1})
-    assert states(job) == "done failed cancelled cancelled" and fresh(job).state == "failed"
+    assert states(job) == "done failed cancelled cancelled"
+    assert fresh(job).state == "failed"
 
 
 def test_an_unforeseen_error_is_tried_once_more(start):
@@ -88,17 +93,24 @@ def test_the_second_unforeseen_error_fails_with_an_id_that_is_in_the_log(start, 
     with caplog.at_level(logging.INFO):
         run_until_idle()
     assert (fresh(job).state, job.error_code) == ("failed", "jobs.error")
-    assert len(job.error_id) == 10 and job.error_id in job.error_advice
+    assert len(job.error_id) == 10
+    assert job.error_id in job.error_advice
     lines = [record.getMessage() for record in caplog.records if job.error_id in record.getMessage()]
     assert len(lines) == 1
-    assert "error=DataError" in lines[0] and f"job={job.pk}" in lines[0] and "kinds.py" in lines[0]
+    assert "error=DataError" in lines[0]
+    assert f"job={job.pk}" in lines[0]
+    assert "kinds.py" in lines[0]
     assert "secret text" not in caplog.text
     assert rows(job) == []
 
 
-def test_a_kind_that_this_worker_does_not_know_is_said_plainly(start):
+def test_a_kind_that_no_worker_knows_is_said_plainly_after_a_while(start):
     job = start(values(1))
     type(job).objects.update(kind="other.version")
+    runner.run(lease.claim("cpu", "w"))
+    assert states(job) == "waiting"
+    assert fresh(job).state == "running"
+    Step.objects.update(transients=conf.MOST_TRANSIENTS - 1, not_before=Now())
     run_until_idle()
     assert (fresh(job).state, job.error_code) == ("failed", "jobs.unknown_kind")
     assert "other.version" in job.error_what
@@ -120,7 +132,8 @@ def test_three_silent_deaths_end_the_job_with_a_reason_for_a_person(start):
         tick()
     assert states(job) == "failed cancelled"
     assert (fresh(job).state, job.error_code) == ("failed", "jobs.stopped")
-    assert "short of memory" in job.error_what and "Step 1" in job.error_what
+    assert "short of memory" in job.error_what
+    assert "Step 1" in job.error_what
     assert rows(job, "failed") == [("jobs.stopped", 0)]
 
 
@@ -130,4 +143,5 @@ def test_jobs_of_a_team_do_not_share_their_failures(start):
         start_job(kind="test.script", params={"passes": [values(5)]}, lane="a"),
     )
     run_until_idle()
-    assert fresh(bad).state == "failed" and fresh(good).state == "succeeded"
+    assert fresh(bad).state == "failed"
+    assert fresh(good).state == "succeeded"

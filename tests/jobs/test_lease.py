@@ -28,7 +28,8 @@ def test_a_late_finisher_writes_nothing(start):
     lapse(late)
     tick()
     second = lease.claim("cpu", "second")
-    assert (second.pk, second.attempt) == (late.pk, 2) and second.token != late.token
+    assert (second.pk, second.attempt) == (late.pk, 2)
+    assert second.token != late.token
 
     for ending in (lease.finish, lambda *_: lease.release(late), lambda *_: lease.stop(late)):
         with pytest.raises(LeaseLost):
@@ -40,7 +41,8 @@ def test_a_late_finisher_writes_nothing(start):
     lease.finish(second, {"value": 1})
     with pytest.raises(LeaseLost):
         lease.finish(second, {"value": 1})
-    assert rows(job) == [("0/0", 1)] and fresh(second).result == {"value": 1}
+    assert rows(job) == [("0/0", 1)]
+    assert fresh(second).result == {"value": 1}
 
 
 def test_a_late_finisher_that_nobody_replaced_yet_still_counts(start):
@@ -48,7 +50,8 @@ def test_a_late_finisher_that_nobody_replaced_yet_still_counts(start):
     step = lease.claim("cpu", "w")
     lapse(step)
     lease.finish(step, {"value": 1})
-    assert tick() and states(job) == "done ready"
+    assert tick()
+    assert states(job) == "done ready"
 
 
 def test_the_database_refuses_a_lease_without_token_or_time(start):
@@ -71,10 +74,12 @@ def test_a_heartbeat_keeps_a_step_longer_than_its_lease_and_shows_progress(start
         tick()
         seen.append(Step.objects.filter(job=job, index=0, pass_index=0).values_list("done", "note", "attempt").get())
         time.sleep(0.1)
-    assert worker.outcome == 2 and fresh(job).state == "succeeded"
+    assert worker.outcome == 2
+    assert fresh(job).state == "succeeded"
     assert {attempt for *_, attempt in seen} <= {0, 1}
     shown = sorted({done for done, *_ in seen})
-    assert len(shown) >= 4 and "working" in {note for _, note, _ in seen}
+    assert len(shown) >= 4
+    assert "working" in {note for _, note, _ in seen}
     assert job.version >= version + 5
 
 
@@ -90,7 +95,8 @@ def test_a_step_whose_lease_went_to_somebody_else_stops_at_its_next_check(start)
     CALLS["lose"] = lose
     step = lease.claim("cpu", "w")
     runner.run(step)
-    assert states(job) == "ready" and rows(job) == []
+    assert states(job) == "ready"
+    assert rows(job) == []
 
 
 def wait(beat, seconds=5.0):
@@ -114,7 +120,8 @@ def test_a_deleted_job_is_a_lost_lease(start):
     job = start(values(1, call="delete"))
     CALLS["delete"] = lambda step, beat: discard(job=step.job)
     runner.run(lease.claim("cpu", "w"))
-    assert not Job.objects.filter(pk=job.pk).exists() and not Step.objects.exists()
+    assert not Job.objects.filter(pk=job.pk).exists()
+    assert not Step.objects.exists()
 
 
 def test_two_last_finishers_open_the_next_pass_once(start, monkeypatch):
@@ -133,7 +140,8 @@ def test_two_last_finishers_open_the_next_pass_once(start, monkeypatch):
     for thread in [in_thread(lease.finish, step, {"value": 1}) for step in steps]:
         thread.join(10)
         assert thread.outcome is None
-    assert states(job) == "done done ready" and fresh(job).pass_index == 1
+    assert states(job) == "done done ready"
+    assert fresh(job).pass_index == 1
 
 
 def test_a_deadlock_in_the_ending_costs_no_work(start):
@@ -165,8 +173,10 @@ def test_a_deadlock_in_the_ending_costs_no_work(start):
     runner.run(lease.claim("cpu", "w"))
     thread.join(10)
     assert thread.outcome is None
-    assert ran == [1] and states(job) == "done ready"
-    assert rows(job, "shared") == [("", 11)] and rows(job) == [("0/0", 1)]
+    assert ran == [1]
+    assert states(job) == "done ready"
+    assert rows(job, "shared") == [("", 11)]
+    assert rows(job) == [("0/0", 1)]
 
 
 def test_a_process_that_is_told_to_end_gives_its_step_back_uncounted(start):

@@ -6,9 +6,11 @@ import pytest
 from django.db import transaction
 
 from config.faults import Fault
+from jobs.actions import resume
 from jobs.actions import start as start_job
 from jobs.models import Job, Pass, Step
 from jobs.queries import results
+from jobs.registry import KINDS
 from jobs.runner import run_job, run_until_idle
 from jobs.tick import tick
 from tests.jobs.conftest import fresh, states, values
@@ -24,7 +26,9 @@ def test_passes_follow_each_other_and_an_empty_one_falls_through(start):
     assert rows(job) == [("0/0", 1), ("0/1", 2), ("0/2", 3), ("2/0", 4), ("3/0", 10)]
     assert rows(job, "succeeded") == [("", 10)]
     assert [entry.name for entry in job.passes.order_by("index")] == ["pass-0", "pass-1", "pass-2", "sum"]
-    assert job.started_at and job.ended_at and job.is_final
+    assert job.started_at
+    assert job.ended_at
+    assert job.is_final
 
 
 def test_a_job_whose_passes_are_all_empty_succeeds_at_its_start(transactional_db):
@@ -53,10 +57,15 @@ def test_results_come_in_the_order_of_steps_not_of_finishing(start):
 
 
 def test_a_start_that_rolls_back_leaves_nothing_and_wakes_nobody(start, wakes):
-    with pytest.raises(ZeroDivisionError), transaction.atomic():
-        start(values(1))
-        raise ZeroDivisionError
-    assert not Job.objects.exists() and wakes == []
+    def start_and_stumble():
+        with transaction.atomic():
+            start(values(1))
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        start_and_stumble()
+    assert not Job.objects.exists()
+    assert wakes == []
 
 
 def test_a_start_wakes_after_its_commit(start, wakes):
@@ -91,7 +100,8 @@ def test_an_unforeseen_error_in_planning_is_tried_again_by_the_tick(start):
     job = start(values(1), error_in_open=1)
     CALLS.clear()
     run_until_idle()
-    assert fresh(job).state == "succeeded" and rows(job, "succeeded") == [("", 1)]
+    assert fresh(job).state == "succeeded"
+    assert rows(job, "succeeded") == [("", 1)]
 
 
 def test_planning_that_fails_twice_fails_the_job_with_an_id_that_is_in_the_log(start, caplog, monkeypatch):
@@ -105,10 +115,37 @@ def test_planning_that_fails_twice_fails_the_job_with_an_id_that_is_in_the_log(s
     assert states(job) == "done"
 
 
+def test_a_fault_in_the_last_hook_fails_the_job_instead(start):
+    job = start(values(1), fault_at_the_end=True)
+    run_until_idle()
+    assert (fresh(job).state, job.error_what) == ("failed", "Line 7 is bad.")
+    assert rows(job, "failed") == [("test.bad", 0)]
+    resume(job=job)
+    assert (job.state, job.error_code) == ("failed", "test.bad")
+
+
+def test_a_queue_that_no_worker_serves_is_a_mistake_that_shows_at_once(start):
+    with pytest.raises(ValueError, match="no worker serves the queue tpu"):
+        start([{"value": 1, "queue": "tpu"}])
+
+
+def test_a_process_that_does_not_know_a_kind_leaves_its_jobs_to_others(start, monkeypatch):
+    job = start(values(1))
+    Step.objects.update(state="done", result={"value": 1})
+    with monkeypatch.context() as patch:
+        patch.delitem(KINDS, "test.script")
+        tick()
+    assert states(job) == "done"
+    assert fresh(job).state == "queued"
+    tick()
+    assert states(job) == "done ready"
+
+
 def test_a_hook_that_breaks_does_not_keep_the_job_from_ending(start):
     job = start(values(1, do={"1": "fault"}), error_in_hook=True)
     run_until_idle()
-    assert fresh(job).state == "failed" and rows(job, "failed") == []
+    assert fresh(job).state == "failed"
+    assert rows(job, "failed") == []
 
 
 def test_the_names_of_passes_are_unique_in_a_job(start):
@@ -121,7 +158,9 @@ def test_one_job_can_be_run_in_this_process(start):
     other, job = start(values(1)), start(values(2, 3, queue="gpu"))
     seen = []
     run_job(job, watch=lambda fresh_job: seen.append(fresh_job.state))
-    assert job.state == "succeeded" and seen[0] == "queued" and seen[-1] == "succeeded"
+    assert job.state == "succeeded"
+    assert seen[0] == "queued"
+    assert seen[-1] == "succeeded"
     assert fresh(other).state == "queued"
 
 
@@ -129,4 +168,5 @@ def test_a_tick_leaves_healthy_jobs_alone(start):
     job = start(values(1, 2))
     version = job.version
     assert tick()
-    assert fresh(job).version == version and states(job) == "ready ready"
+    assert fresh(job).version == version
+    assert states(job) == "ready ready"

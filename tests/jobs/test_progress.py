@@ -33,8 +33,11 @@ def test_counts_rate_and_time_left(start):
     (line,) = progress(job)
     assert (line.name, line.title, line.unit, line.state) == ("pass-0", "Pass 0", "rows", "running")
     assert (line.done, line.total, line.steps, line.steps_done) == (1500, 4000, 4, 1)
-    assert line.rate == pytest.approx(50, rel=0.05) and line.eta == pytest.approx(50, rel=0.05)
-    assert line.workers == ["cpu-2@here"] and line.note == "reading" and line.percent == 37.5
+    assert line.rate == pytest.approx(50, rel=0.05)
+    assert line.eta == pytest.approx(50, rel=0.05)
+    assert line.workers == ["cpu-2@here"]
+    assert line.note == "reading"
+    assert line.percent == 37.5
 
 
 def test_the_rate_is_that_of_the_last_minute(start):
@@ -120,7 +123,8 @@ def test_a_finished_step_counts_in_full(start):
 def test_labels_name_the_worker_and_its_child():
     process.name_node("gpu2@host")
     try:
-        assert process.label().startswith("gpu2-") and "@" in process.label()
+        assert process.label().startswith("gpu2-")
+        assert "@" in process.label()
     finally:
         process.name_node("local")
 
@@ -139,6 +143,7 @@ def test_a_renewal_never_waits_for_whoever_holds_the_job(start):
         type(job).objects.select_for_update().get(pk=job.pk)
         other = in_thread(renew, [beat])
         other.join(5)
-        assert not other.is_alive() and other.outcome is None
+        assert not other.is_alive()
+        assert other.outcome is None
     assert fresh(step).done == 1
     assert Step.objects.filter(pk=step.pk, leased_until__gt=F("started_at") + timedelta(seconds=2)).exists()

@@ -27,7 +27,8 @@ def test_an_expired_lease_is_ready_again_and_a_valid_one_stays(start):
     lapse(silent)
     tick()
     assert states(job) == "ready leased"
-    assert (fresh(silent).attempt, silent.token) == (1, None) and fresh(alive).token
+    assert (fresh(silent).attempt, silent.token) == (1, None)
+    assert fresh(alive).token
 
 
 def test_a_step_that_is_just_being_finished_is_not_taken_away(start):
@@ -47,7 +48,8 @@ def test_a_step_that_is_just_being_finished_is_not_taken_away(start):
     assert time.monotonic() - began < 2  # it does not wait for the job's lock either
     go_on.set()
     finisher.join(5)
-    assert finisher.outcome is None and states(job) == "done ready"
+    assert finisher.outcome is None
+    assert states(job) == "done ready"
 
 
 def test_due_retries_are_ready_and_others_wait(start):
@@ -62,7 +64,8 @@ def test_a_job_that_stands_between_two_passes_goes_on(start):
     job = start(values(1))
     Step.objects.update(state="done", result={"value": 1})
     tick()
-    assert states(job) == "done ready" and fresh(job).pass_index == 1
+    assert states(job) == "done ready"
+    assert fresh(job).pass_index == 1
 
 
 def test_one_tick_at_a_time(start):
@@ -72,9 +75,11 @@ def test_one_tick_at_a_time(start):
     try:
         keeper.set_autocommit(False)
         keeper.cursor().execute("SELECT pg_advisory_xact_lock(%s)", [LOCK])
-        assert tick() is False and states(job) == "leased"
+        assert tick() is False
+        assert states(job) == "leased"
         keeper.rollback()
-        assert tick() is True and states(job) == "ready"
+        assert tick() is True
+        assert states(job) == "ready"
     finally:
         keeper.close()
 
@@ -98,7 +103,8 @@ def test_hooks_are_called_and_an_error_in_one_stops_nothing(start):
     finally:
         HOOKS.remove(broken)
         HOOKS.remove(schedule)
-    assert called == ["broken", "schedule"] and states(job) == "ready"
+    assert called == ["broken", "schedule"]
+    assert states(job) == "ready"
 
 
 def test_wake_ups_are_topped_up_to_the_places_that_can_take_one(start, wakes):
@@ -122,7 +128,8 @@ def test_a_worker_that_reports_again_keeps_its_start(start):
     first = Worker.objects.get()
     say_alive("a#1", ["cpu", "io"], 4)
     again = Worker.objects.get()
-    assert again.started_at == first.started_at and again.seen_at > first.seen_at
+    assert again.started_at == first.started_at
+    assert again.seen_at > first.seen_at
     assert (again.queues, again.slots) == (["cpu", "io"], 4)
 
 
@@ -148,7 +155,8 @@ def test_the_work_command_runs_until_nothing_is_open_even_what_a_dead_worker_hel
     job = start(values(1, 2), values(3, queue="gpu"))
     lease.claim("cpu", "dead")
     call_command("work", until_idle=True)
-    assert fresh(job).state == "succeeded" and rows(job, "succeeded") == [("", 6)]
+    assert fresh(job).state == "succeeded"
+    assert rows(job, "succeeded") == [("", 6)]
     assert capsys.readouterr().out == "4 steps run.\n"
 
 
