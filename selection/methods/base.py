@@ -1,0 +1,253 @@
+"""The contract of a selection method. Pure: no Django, no files, no clock, no global chance.
+
+A method is an ordered list of passes. Each pass maps items (ranges of rows of a shard, on any worker) to parts,
+and reduces the parts, in item order, to one value that later passes read as `ctx["name"]`. The last pass of a
+*scorer* has no reduce: its parts are score columns, one an item, and `choose` merges them. The last pass of a
+*chooser* reduces to an ordered list of keys.
+
+Parts and values are named arrays and travel as npz without pickle, so what a worker hands on is data only.
+"""
+
+import io
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, ClassVar, Literal, NamedTuple, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from curation.content import Content, render
+
+Part = dict[str, NDArray[Any]]
+Value = dict[str, NDArray[Any]]
+
+
+class Item(NamedTuple):
+    """Rows start..stop of one shard: the work of one map. `shard` is the shard's place in the run, from 0."""
+
+    index: int
+    shard: int
+    start: int
+    stop: int
+
+    @property
+    def rows(self) -> int:
+        return self.stop - self.start
+
+
+def items(shard_sizes: Sequence[int], rows_per_item: int) -> list[Item]:
+    """Cut each shard into equal ranges of at most `rows_per_item` rows; an empty shard has no item.
+
+    Raises `ValueError` when `rows_per_item` is below 1.
+    """
+    if rows_per_item < 1:
+        raise ValueError("an item has at least one row")
+    cut: list[Item] = []
+    for shard, size in enumerate(shard_sizes):
+        parts = -(-size // rows_per_item)
+        edges = [size * part // parts for part in range(parts + 1)] if parts else [0]
+        for start, stop in zip(edges, edges[1:], strict=False):
+            cut.append(Item(len(cut), shard, start, stop))
+    return cut
+
+
+class Shard:
+    """The rows of one item as columns. A view is loaded when it is first asked for, then kept.
+
+        shard["text"]      list[str], one a row; also "prompt", "response", "messages"
+        shard.keys         list[str], the row keys
+        shard.sources      list[str], "" where a row has none
+        shard.start        position of the first row within its shard file
+
+    `load(name)` gives "keys", "sources" and the views; it is called at most once a name.
+    """
+
+    __slots__ = ("_columns", "_load", "rows", "start")
+
+    def __init__(self, rows: int, load: Callable[[str], Sequence[str]], start: int = 0) -> None:
+        self.rows, self.start, self._load = rows, start, load
+        self._columns: dict[str, Sequence[str]] = {}
+
+    @classmethod
+    def of(cls, columns: Mapping[str, Sequence[str]], start: int = 0) -> "Shard":
+        """A shard whose columns are in memory already. Raises `KeyError` later for one that is not among them."""
+        return cls(len(columns["keys"]), columns.__getitem__, start)
+
+    def __len__(self) -> int:
+        return self.rows
+
+    def __getitem__(self, name: str) -> Sequence[str]:
+        if name not in self._columns:
+            column = self._load(name)
+            if len(column) != self.rows:
+                raise ValueError(f"the column {name} has {len(column)} values for {self.rows} rows")
+            self._columns[name] = column
+        return self._columns[name]
+
+    @property
+    def keys(self) -> Sequence[str]:
+        return self["keys"]
+
+    @property
+    def sources(self) -> Sequence[str]:
+        return self["sources"]
+
+
+@dataclass(frozen=True)
+class Target:
+    """The rows that stand for the task. `groups` is empty or has one text a row ("" = no group)."""
+
+    keys: tuple[str, ...]
+    contents: tuple[Content, ...]
+    groups: tuple[str, ...] = ()
+    _views: dict[str, list[str]] = field(default_factory=dict, compare=False, repr=False)
+
+    def __len__(self) -> int:
+        return len(self.keys)
+
+    def __getitem__(self, view: str) -> list[str]:
+        """The targets in one view, in order."""
+        if view not in self._views:
+            self._views[view] = [render(content, view) for content in self.contents]
+        return self._views[view]
+
+
+EMPTY_TARGET = Target((), ())
+
+
+def _no_tick(done: int) -> None:
+    """Nobody is waiting for progress."""
+
+
+@dataclass(frozen=True)
+class Ctx:
+    """What a map or reduce may know: nothing of the worker, the cutting or the time.
+
+    `rows` is the number of rows in the pool (all shards), `values` holds the results of earlier passes by name.
+    `tick(done)` is to be called with the rows finished so far about every 0.3 s of work; it may raise to cancel.
+    """
+
+    params: Any
+    target: Target = EMPTY_TARGET
+    seed: int = 0
+    rows: int = 0
+    values: Mapping[str, Value] = field(default_factory=dict)
+    tick: Callable[[int], None] = _no_tick
+
+    def __getitem__(self, name: str) -> Value:
+        return self.values[name]
+
+
+def few(ctx: Ctx) -> int:
+    """Rows an item where a row costs about 100 microseconds."""
+    return 50_000
+
+
+class Pass(NamedTuple):
+    """One map over items, and its reduce. `reduce=None` in the last pass: the parts are score columns.
+
+    `rows_per_item(ctx)` is chosen so that a step lasts about 5 to 20 seconds on one core. `over(ctx)` replaces
+    the ranges of shards by other items, made of what an earlier pass wrote. `rows(ctx)` may name the keys to
+    look at, as a sorted array of bytes; None means every row.
+    """
+
+    name: str
+    map: Callable[[Shard, Ctx], Part]
+    reduce: Callable[[Iterator[Part], Ctx], Value] | None = None
+    title: str = ""
+    unit: str = "rows"
+    queue: Literal["cpu", "gpu"] = "cpu"
+    reads: tuple[str, ...] = ("text",)
+    rows_per_item: Callable[[Ctx], int] = few
+    rows: Callable[[Ctx], NDArray[np.bytes_] | None] | None = None
+    over: Callable[[Ctx], Sequence[Item]] | None = None
+
+
+@dataclass(frozen=True)
+class Reason:
+    """Why a row was picked: `text` for a person, `data` (JSON) for the page that draws it.
+
+    kind "near": data {"target": index, "key": target key, "score": float}
+    kind "shared": data {"parts": [stretches of text that row and target share]}
+    kind "terms": data {"terms": [[term, weight], ...]}, largest weight first
+    kind "chance": no data
+    """
+
+    kind: str
+    text: str
+    data: Mapping[str, Any] = field(default_factory=dict)
+
+    def to_dict(self) -> dict[str, Any]:
+        return {"kind": self.kind, "text": self.text, **({"data": dict(self.data)} if self.data else {})}
+
+
+@dataclass(frozen=True)
+class Pick:
+    """One selected row; `rank` counts from 1, `score` is None for a chooser."""
+
+    key: str
+    rank: int
+    score: float | None
+    reason: tuple[Reason, ...] = ()
+
+
+class Method(Protocol):
+    """One way to select. `version` is raised whenever the picks of the same input change.
+
+    `exact`: the picks do not depend on how the pool was cut. `memory`: "stream" holds one item at a time, "pool"
+    holds something of every row at once.
+    """
+
+    name: ClassVar[str]
+    title: ClassVar[str]
+    summary: ClassVar[str]
+    version: ClassVar[str]
+    exact: ClassVar[bool]
+    memory: ClassVar[Literal["stream", "pool"]]
+    needs_target: ClassVar[bool]
+    Params: ClassVar[type]
+
+    def passes(self, params: Any) -> Sequence[Pass]:
+        """The work, in order."""
+
+    def reasons(self, rows: Shard, ctx: Ctx) -> list[list[Reason]]:
+        """Why, for picks only: `rows` holds their keys and `text`; one list a row. `ctx` is that of the last pass."""
+
+    def seconds(self, rows: int, targets: int, params: Any) -> float:
+        """Rough seconds of one core for rows of about 500 characters."""
+
+
+def dump(value: Mapping[str, NDArray[Any]]) -> bytes:
+    """Named arrays as a compressed npz. Raises `ValueError` for arrays of objects, which would need pickle."""
+    for name, array in value.items():
+        if array.dtype.hasobject:
+            raise ValueError(f"{name} holds Python objects; a part is made of plain arrays")
+    out = io.BytesIO()
+    np.savez_compressed(out, allow_pickle=False, **value)
+    return out.getvalue()
+
+
+def load(data: bytes) -> Value:
+    """The arrays of `dump`. Raises `ValueError` for anything that is not one."""
+    try:
+        with np.load(io.BytesIO(data), allow_pickle=False) as found:
+            return {name: found[name] for name in found.files}
+    except (OSError, EOFError, TypeError) as error:
+        raise ValueError(f"not a part: {error}") from error
+
+
+def score_column(keys: Sequence[str], scores: NDArray[np.floating[Any]], *, start: int, exact: bool = True) -> Part:
+    """What the last pass of a scorer returns for one item, sorted by (-score, key).
+
+    "key" bytes, "row" uint32 position within the shard file (`start` is the item's first), "score" float32,
+    "exact" bool: whether the score is the method's own or an estimate of it.
+    """
+    names, values = as_bytes(keys), scores.astype(np.float32)
+    order = np.lexsort((names, -values))
+    rows = np.arange(start, start + len(names), dtype=np.uint32)
+    return {"key": names[order], "row": rows[order], "score": values[order], "exact": np.full(len(names), exact)}
+
+
+def as_bytes(keys: Sequence[str]) -> NDArray[np.bytes_]:
+    """Row keys as an array of UTF-8; bytes sort as the code points do. A key never holds a NUL character."""
+    return np.array([key.encode() for key in keys], dtype=np.bytes_) if len(keys) else np.empty(0, "S1")
