@@ -15,7 +15,7 @@ class Limits:
 
     max_bytes: int = 20 * 2**30  # of the file as it came
     max_decompressed: int = 100 * 2**30
-    max_ratio: int = 250  # decompressed bytes per compressed byte, once 16 MiB have come out
+    max_ratio: int = 200  # decompressed bytes per compressed byte, once 16 MiB have come out
     max_line_bytes: int = 8 * 2**20  # of one line, record or array element
     max_field_chars: int = 1_000_000
     max_rows: int = 100_000_000  # good and bad together

@@ -41,7 +41,7 @@ def preview(file: str | Path | IO[bytes], n: int = 10, name: str = "", limits: L
     looked_at = max(n, _LOOKED_AT)
     with open_rows(file, source, limits, batch_rows=looked_at) as reader:
         batch = next(iter(reader))
-        seen = row_dicts(batch.table.slice(0, looked_at))
+        seen = row_dicts(batch.table.slice(0, min(looked_at, batch.table.num_rows)))
         facts = {
             "format": NAMES[source.format],
             "compression": source.compression,

@@ -106,6 +106,8 @@ def _judge(head: bytes, whole: bool, form: str, name: str) -> Source:
         return kind
     if any(_is_object(line) for line in text.split(b"\n")[:50]):
         return Source("jsonl")
+    if _is_binary(head):
+        raise FormatError("format.unknown", name=name, looks_like="binary data")
     table = _table(text, whole, form)
     if table is None and form == "jsonl":
         return Source("jsonl")  # every line will be refused with its own reason
@@ -122,9 +124,13 @@ def _foreign(head: bytes, text: bytes) -> str:
         return "a tar archive"
     if text[:15].lower().startswith((b"<!doctype", b"<html", b"<?xml", b"<svg")):
         return "a web page or XML"
-    # Single NUL bytes make bad rows; a file with many control bytes is no text.
+    return ""
+
+
+def _is_binary(head: bytes) -> bool:
+    """Single control bytes make bad rows; a file with many of them is no text."""
     controls = sum(head.count(bytes([code])) for code in (*range(9), *range(14, 32)))
-    return "binary data" if controls * 50 > len(head) else ""
+    return controls * 50 > len(head) + 200
 
 
 def _is_object(line: bytes) -> bool:
@@ -161,13 +167,12 @@ def _table(text: bytes, whole: bool, form: str) -> Source | None:
     rows = sample.decode("utf-8", "replace").replace("\r\n", "\n")
     named = form in ("csv", "tsv")
     best: tuple[float, Source] | None = None
+    # Quoted first: where both fit alike, quotes are meant as quotes.
     for delimiter in ("\t", ",", ";", "|"):
         for quoted in (True, False):
             score = _fit(rows, delimiter, quoted, loose=named)
             if score and (best is None or score > best[0]):
                 best = score, Source("tsv" if delimiter == "\t" else "csv", delimiter=delimiter, quoted=quoted)
-            if score:
-                break  # without quoting only where quoting makes no sense
     if best is None and named:
         return Source(form, delimiter="\t" if form == "tsv" else ",")
     return best[1] if best else None

@@ -109,8 +109,9 @@ def _spool(kept: IO[bytes], rows: Rows) -> pa.Schema:
     schemas: list[pa.Schema] = []
     for batch in _batches(rows):
         table = from_rows([dict(row) for row in batch])
-        if not schemas or table.schema != schemas[-1]:
-            schemas = [common_schema([*schemas, table.schema])] if schemas else [table.schema]
+        # Two schemas are only the same if the marks of JSON text are, which `==` does not look at.
+        if not schemas or not table.schema.equals(schemas[0], check_metadata=True):
+            schemas = [common_schema([*schemas, table.schema])]
         with pa.ipc.new_stream(kept, table.schema) as writer:
             writer.write_table(table)
     kept.seek(0)
