@@ -11,6 +11,7 @@ Parts and values are named arrays and travel as npz without pickle, so what a wo
 import io
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import Any, ClassVar, Literal, NamedTuple, Protocol
 
 import numpy as np
@@ -22,7 +23,8 @@ Part = dict[str, NDArray[Any]]
 Value = dict[str, NDArray[Any]]
 
 
-class Item(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Item:
     """Rows start..stop of one shard: the work of one map. `shard` is the shard's place in the run, from 0."""
 
     index: int
@@ -46,7 +48,7 @@ def items(shard_sizes: Sequence[int], rows_per_item: int) -> list[Item]:
     for shard, size in enumerate(shard_sizes):
         parts = -(-size // rows_per_item)
         edges = [size * part // parts for part in range(parts + 1)] if parts else [0]
-        for start, stop in zip(edges, edges[1:], strict=False):
+        for start, stop in pairwise(edges):
             cut.append(Item(len(cut), shard, start, stop))
     return cut
 

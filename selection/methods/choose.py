@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from itertools import islice
 from typing import NamedTuple
 
+from selection.kernels.shingles import NearDuplicates
 from selection.methods.base import Part
 from selection.methods.budget import Budget, tokens
 from selection.methods.params import param
@@ -84,14 +85,108 @@ class Chosen:
 Lookup = Callable[[Sequence[Place]], Sequence[Row]]
 
 
+def _no_tick(done: int) -> None:
+    """Nobody is waiting for progress."""
+
+
 def choose(
     columns: Sequence[Part], *, budget: Budget, options: Options | None = None, lookup: Lookup | None = None,
-    seed: int = 0, tick: Callable[[int], None] = lambda done: None,
+    seed: int = 0, tick: Callable[[int], None] = _no_tick,
 ) -> Chosen:  # fmt: skip
     """Pick from score columns given in item order, each sorted by (-score, key).
 
     `lookup(places)` returns one `Row` a place, in order; it is called in batches and only when an option or the
-    budget needs to know a row. Rows whose score is NaN or -inf are never picked. Raises `ValueError` when a
-    lookup is needed and missing.
+    budget needs to know a row. Rows whose score is NaN or -inf are never picked. `tick(read)` is called once a
+    batch and may raise. Raises `ValueError` when a lookup is needed and missing.
     """
-    raise NotImplementedError
+    options = options or Options()
+    pool = sum(len(column["key"]) for column in columns)
+    limit = budget.rows(pool)
+    chosen = Chosen(wanted=int(budget.amount) if limit is None else limit)
+    gate = _Gate(options, chosen, limit, seed)
+    if gate.needs_rows and lookup is None:
+        raise ValueError("these options need a lookup of rows")
+    merged = heapq.merge(*(_places(place, column) for place, column in enumerate(columns)))
+    # The last places of a budget are often wanted from far down: batches grow while little is found.
+    size = min(max(chosen.wanted if limit else BATCH, 64), BATCH)
+    while not gate.full:
+        batch = list(islice(merged, size))
+        if not batch:
+            break
+        rows = (
+            lookup([Place(c, row, key.decode()) for _, key, c, row, _ in batch]) if gate.needs_rows and lookup else None
+        )
+        for at, (minus, key, column, row, exact) in enumerate(batch):
+            if gate.full:
+                break
+            chosen.read += 1
+            if gate.admits(rows[at] if rows else None):
+                chosen.picks.append(Choice(key.decode(), -minus, column, row, exact))
+        tick(chosen.read)
+        size = min(size * 2, 8 * BATCH)
+    return chosen
+
+
+def _places(column: int, part: Part) -> Iterator[tuple[float, bytes, int, int, bool]]:
+    """(-score, key, column, row, exact) in order, taken out of the arrays a stretch at a time."""
+    for start in range(0, len(part["key"]), BATCH):
+        stretch = slice(start, start + BATCH)
+        names = ("score", "key", "row", "exact")
+        for score, key, row, exact in zip(*(part[name][stretch].tolist() for name in names), strict=True):
+            if not math.isfinite(score):
+                return
+            yield -score, key, column, row, exact
+
+
+class _Gate:
+    """Says of each row, in order, whether it is picked, and when there is enough."""
+
+    def __init__(self, options: Options, chosen: Chosen, limit: int | None, seed: int) -> None:
+        self.options, self.chosen, self.limit = options, chosen, limit
+        self.needs_rows = limit is None or options != Options(exact_duplicates=False)
+        self.misfits = 0
+        self.contents: set[str] = set()
+        self.shares: Counter[str] = Counter()
+        self.share = max(1, int((options.source_cap or 0) * chosen.wanted + 1e-9))
+        self.near = NearDuplicates(options.near_duplicates, seed) if options.near_duplicates else None
+
+    @property
+    def full(self) -> bool:
+        if self.limit is None:
+            return self.misfits >= STOP_AFTER or self.chosen.tokens >= self.chosen.wanted
+        return len(self.chosen.picks) >= self.limit
+
+    def admits(self, row: Row | None) -> bool:
+        if row is None:
+            return True
+        cost = tokens(row.chars) if self.limit is None else 1
+        why = self._against(row, cost)
+        if why:
+            self.chosen.skipped[why] = self.chosen.skipped.get(why, 0) + 1
+            return False
+        self.misfits = 0
+        self.contents.add(row.content)
+        self.shares[row.source] += cost
+        if self.near:
+            self.near.keep()
+        if self.limit is None:
+            self.chosen.tokens += cost
+        return True
+
+    def _against(self, row: Row, cost: int) -> str:
+        """The option that holds the row back, or ""; the cheap ones first."""
+        options = self.options
+        if row.chars < (options.min_chars or 0):
+            return "min_chars"
+        if options.max_chars is not None and row.chars > options.max_chars:
+            return "max_chars"
+        if options.exact_duplicates and row.content in self.contents:
+            return "exact_duplicates"
+        if options.source_cap and row.source and self.shares[row.source] + cost > self.share:
+            return "source_cap"
+        if self.near and self.near.seen(row.text):
+            return "near_duplicates"
+        if self.limit is None and self.chosen.tokens + cost > self.chosen.wanted:
+            self.misfits += 1
+            return "budget"
+        return ""

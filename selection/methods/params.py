@@ -42,7 +42,8 @@ def params_schema(cls: type) -> list[dict[str, Any]]:
     schema = []
     for field in dataclasses.fields(cls):
         kind, optional = _kind(hints[field.name])
-        schema.append({"name": field.name, "type": kind, "optional": optional, "default": field.default, **field.metadata})
+        facts = {"name": field.name, "type": kind, "optional": optional, "default": field.default}
+        schema.append(facts | dict(field.metadata))
     return schema
 
 
