@@ -72,7 +72,8 @@ def columns(table: pa.Table, mapping: Mapping, view: str) -> list[str]:
     if parts is None:
         return [render(read(row, mapping), view) for row in _rows(table, mapping)]
     shown = [column for name, column in parts.items() if column is not None and name in _SHOWN[view]]
-    return _joined(shown, table.num_rows).to_pylist()
+    texts: list[str] = _joined(shown, table.num_rows).to_pylist()
+    return texts
 
 
 def check(table: pa.Table, mapping: Mapping, max_chars: int = MAX_CHARS) -> Checked:

@@ -9,7 +9,7 @@ A new format is one file and one line in `reader.FORMATS` (and in `writing.WRITE
 """
 
 from curation.content import row_dicts
-from curation.formats.base import TEXTS, BadRow, Batch, FormatError, Limits, Source
+from curation.formats.base import BAD_CODES, TEXTS, BadRow, Batch, FormatError, Limits, Source
 from curation.formats.building import common_schema, concat, conform, from_rows
 from curation.formats.previewing import Preview, preview
 from curation.formats.reader import FORMATS, Reader, open_rows
@@ -17,6 +17,7 @@ from curation.formats.sniffing import NAMES, sniff
 from curation.formats.writing import WRITERS, write_rows
 
 __all__ = [
+    "BAD_CODES",
     "FORMATS",
     "NAMES",
     "TEXTS",

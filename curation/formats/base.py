@@ -61,6 +61,20 @@ class Batch:
     bad: list[BadRow] = field(default_factory=list)
 
 
+# Why a row was left out: code -> how its kind is named in a count.
+BAD_CODES: dict[str, str] = {
+    "bad_json": "not JSON",
+    "not_object": "not an object with fields",
+    "utf8": "not valid UTF-8",
+    "nul": "contains a NUL character",
+    "too_long": "too long",
+    "too_deep": "nested too deeply",
+    "columns": "too many or unusable field names",
+    "ragged": "wrong number of values",
+    "quotes": "quoted wrongly",
+    "unclosed": "a quote that is not closed",
+}
+
 # code -> what it is called, what happened, what to do. Braces are filled from the facts of the error.
 TEXTS: dict[str, tuple[str, str, str]] = {
     "format.empty": (

@@ -4,6 +4,7 @@ import csv
 import sys
 from collections import deque
 from collections.abc import Iterator
+from typing import Literal
 
 import pyarrow as pa
 
@@ -91,7 +92,7 @@ def read(
 
 def _records(feed: _Feed, source: Source) -> Iterator[tuple[int, list[str], BadRow | None]]:
     """Line, values, and what is wrong, of each record that is not empty."""
-    quoting = csv.QUOTE_MINIMAL if source.quoted else csv.QUOTE_NONE
+    quoting: Literal[0, 3] = csv.QUOTE_MINIMAL if source.quoted else csv.QUOTE_NONE
     reader = csv.reader(feed, delimiter=source.delimiter or ",", quoting=quoting, strict=True)
     while True:
         feed.begin()

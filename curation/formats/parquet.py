@@ -79,7 +79,8 @@ class Table:
 
     def _plain(self, part: pa.RecordBatch, row: int) -> tuple[pa.Table, Sequence[int], list[BadRow]]:
         """The batch in the file's own types, the numbers of its rows, and the rows that had to go."""
-        arrays, fields, broken = [], [], {}
+        arrays, fields = [], []
+        broken: dict[int, str] = {}
         for field, array in zip(self.schema, part.columns, strict=True):
             plain = array.dictionary_decode() if pa.types.is_dictionary(array.type) else array
             plain = plain if plain.type == field.type else plain.cast(field.type)

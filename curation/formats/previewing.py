@@ -7,9 +7,9 @@ from typing import IO, Any
 import pyarrow as pa
 
 from curation.content import Guess, guess, is_json, row_dicts
-from curation.formats.base import BadRow, Limits
+from curation.formats.base import BadRow, Limits, Source
 from curation.formats.reader import open_rows
-from curation.formats.sniffing import NAMES, Source, sniff
+from curation.formats.sniffing import NAMES, sniff
 
 _LOOKED_AT = 50  # rows by which the guess is made
 

@@ -2,10 +2,11 @@
 
 import csv
 import io
+import math
 import re
 import zlib
 from pathlib import Path, PurePath
-from typing import IO
+from typing import IO, Literal
 
 import orjson
 import zstandard
@@ -182,9 +183,11 @@ def _fit(rows: str, delimiter: str, quoted: bool, loose: bool) -> float:
     """How well a dialect fits: 0 is not at all, else more for more columns and fewer ragged records."""
     if delimiter not in rows or (not quoted and delimiter != "\t"):
         return 0
-    quoting = csv.QUOTE_MINIMAL if quoted else csv.QUOTE_NONE
+    quoting: Literal[0, 3] = csv.QUOTE_MINIMAL if quoted else csv.QUOTE_NONE
     reader = csv.reader(io.StringIO(rows, newline=""), delimiter=delimiter, quoting=quoting, strict=True)
-    widths, header, wrong = [], [], 0
+    widths: list[int] = []
+    header: list[str] = []
+    wrong = 0
     while len(widths) < 200:
         try:
             record = next(reader)
@@ -201,9 +204,9 @@ def _fit(rows: str, delimiter: str, quoted: bool, loose: bool) -> float:
         return 0
     even = (widths.count(len(header)) - 1) / max(1, len(widths) - 1 + wrong)
     if loose:
-        return len(header) ** 0.5 * (0.1 + even)
+        return math.sqrt(len(header)) * (0.1 + even)
     clean = all(cell.strip() and len(cell) <= 64 for cell in header) and len(set(header)) == len(header)
-    return len(header) ** 0.5 * even if clean and len(widths) > 1 and even >= 0.9 else 0
+    return math.sqrt(len(header)) * even if clean and len(widths) > 1 and even >= 0.9 else 0
 
 
 def _note(found: str, compression: str, form: str, suffixes: list[str]) -> str:

@@ -116,8 +116,8 @@ def in_words(number: int) -> str:
     if number < 100:
         return _TENS[number // 10] + (f"-{_SMALL[number % 10]}" if number % 10 else "")
     if number < 1000:
-        rest = f" and {in_words(number % 100)}" if number % 100 else ""
-        return f"{_SMALL[number // 100]} hundred{rest}"
+        tens = f" and {in_words(number % 100)}" if number % 100 else ""
+        return f"{_SMALL[number // 100]} hundred{tens}"
     size, name = (1_000_000, "million") if number >= 1_000_000 else (1_000, "thousand")
     rest = number % size
     joint = "" if not rest else f" and {in_words(rest)}" if rest < 100 else f", {in_words(rest)}"

@@ -123,6 +123,15 @@ def test_one_long_text_repeated_is_given_out_in_small_batches():
     assert caught.value.code == "format.bomb"
 
 
+def test_a_column_that_unpacks_to_far_more_than_its_size_is_refused_by_its_metadata():
+    table = pa.table({"a": pa.array(["y" * 70_000] * 1_000)})
+    data = parquet(table, use_dictionary=False, compression="zstd")
+    assert len(data) < 2**20
+    with pytest.raises(FormatError) as caught:
+        read(data)
+    assert caught.value.code == "format.bomb"
+
+
 texts = st.none() | st.text(st.characters(blacklist_categories=["Cs"]), max_size=6)
 
 
