@@ -103,6 +103,9 @@ register(
             "Send the file once more if it should be read differently.",
             status=409,
         ),
+        "import.no_bad": Text(
+            "There are no bad rows", "Every row of {name} is in the pool.", "Go back to the import.", status=404
+        ),
         "import.gone": Text(
             "The file is no longer here",
             "{name} was removed after its import ended.",
@@ -138,3 +141,60 @@ register(
         ),
     }
 )
+register(
+    {
+        "run.empty_pool": Text(
+            "The pool has no rows",
+            "{pool} holds no row that could be picked.",
+            "Import a file into it, then start the selection.",
+        ),
+        "run.no_target": Text(
+            "This method needs a target",
+            "{method} looks for rows like those of a target, and none was named.",
+            "Choose a target, or the method random.",
+        ),
+        "run.no_method": Text(
+            "There is no such method",
+            "This installation has no method named {method}.",
+            "Choose one of the methods that the page offers. Workers of another version may have to be restarted.",
+        ),
+        "run.other_version": Text(
+            "The method has changed since the run was started",
+            "The run was promised the picks of {method} version {wanted}; this worker has version {mine}.",
+            "Start the run again with the new version, or restart the workers with the old one and resume.",
+        ),
+        "run.params": Text(
+            "A setting of the method cannot be used",
+            "The field {field} {why}.",
+            "Start the run again with another value.",
+        ),
+        "run.unreadable": Text(
+            "A row of the pool cannot be read",
+            "In {pool} the field {field} {why}.",
+            "Import the file again with a mapping that fits, and start the run on the new pool.",
+        ),
+        "run.memory": Text(
+            "There is not enough memory",
+            "{method} asked for more memory than this machine gives to a worker.",
+            "Use a smaller target or pool, or give the worker more memory, then resume.",
+        ),
+        "run.shard_gone": Text(
+            "A part of the pool is no longer there",
+            "{pool} was changed while the run waited, so its picks could not be what was promised.",
+            "Start the run again on the pool as it is now.",
+        ),
+        "run.still_running": Text(
+            "The run is not over",
+            "{run} still has work under way.",
+            "Cancel it first, then delete it.",
+            status=409,
+        ),
+        "run.no_picks_yet": Text(
+            "There are no picks yet",
+            "Run {number} has not finished, so there is nothing to download.",
+            "Wait until it is done, or resume it if it stopped.",
+            status=409,
+        ),
+    }
+)
+__all__ = ["Text", "register"]

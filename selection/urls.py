@@ -2,11 +2,19 @@
 
 from django.urls import URLPattern, path
 
-from selection.views import home, targets
+from selection.views import home, imports, pools, targets
 
 urlpatterns: list[URLPattern] = [
     # Pools and imports
     path("t/<slug:slug>/", home.team_home, name="team_home"),
+    path("t/<slug:slug>/pools/", pools.pools, name="pools"),
+    path("t/<slug:slug>/pools/new/", pools.pool_new, name="pool_new"),
+    path("pools/<int:pool_id>/", pools.pool, name="pool"),
+    path("pools/<int:pool_id>/add/", pools.pool_add, name="pool_add"),
+    path("pools/<int:pool_id>/edit/", pools.pool_edit, name="pool_edit"),
+    path("pools/<int:pool_id>/delete/", pools.pool_delete, name="pool_delete"),
+    path("imports/<int:import_id>/", imports.import_, name="import"),
+    path("imports/<int:import_id>/bad/", imports.import_bad, name="import_bad"),
     # Targets
     path("t/<slug:slug>/targets/", targets.targets, name="targets"),
     path("t/<slug:slug>/targets/new/", targets.target_new, name="target_new"),

@@ -1,1 +1,3 @@
-"""One file a noun."""
+"""Kinds of jobs of pools and runs, registered when the app is ready."""
+
+from selection.handlers import imports  # noqa: F401

@@ -1,0 +1,170 @@
+"""Pools and imports: made, started, discarded, deleted."""
+
+from typing import Any
+
+from django.conf import settings
+from django.db import IntegrityError, transaction
+
+from config.faults import Fault
+from curation import formats
+from curation.audit import audit
+from curation.content import ContentError, Mapping
+from curation.models import Team, User
+from jobs import actions as jobs
+from jobs.models import Job
+from selection import store
+from selection.models import Import, Pool, Run
+
+MAX_BAD_KEPT = 10_000
+
+
+def limits() -> formats.Limits:
+    return formats.Limits(
+        max_bytes=settings.UPLOAD_MAX_BYTES,
+        max_field_chars=settings.FIELD_MAX_CHARS,
+        max_rows=settings.UPLOAD_MAX_ROWS,
+    )
+
+
+def look_at(path: str, name: str, n: int = 10) -> formats.Preview:
+    """The first rows of a received file. Raises `Fault` for one that cannot be read."""
+    try:
+        with store.open_file(path) as file:
+            return formats.preview(file, n, name, limits())
+    except formats.FormatError as error:
+        raise Fault(error.code, **error.facts) from None
+
+
+@transaction.atomic
+def create_pool(*, team: Team, name: str, by: User | None, description: str = "", hidden: bool = False) -> Pool:
+    """Raises `Fault` pool.name_taken."""
+    try:
+        with transaction.atomic():
+            pool = Pool.objects.create(team=team, name=name, description=description, hidden=hidden, created_by=by)
+    except IntegrityError:
+        raise Fault("pool.name_taken", name=name) from None
+    audit("pool.created", actor=by, team=team, target=pool, name=name)
+    return pool
+
+
+@transaction.atomic
+def draft_import(*, pool: Pool, by: User | None, name: str, path: str, seen: formats.Preview) -> Import:
+    """A received file that waits for its mapping; the guess is filled in."""
+    return Import.objects.create(
+        pool=pool, name=name[:255], path=path, bytes=seen.facts["bytes"], format=seen.source.format,
+        compression=seen.source.compression, mapping=seen.guess.mapping.to_dict(), created_by=by,
+    )  # fmt: skip
+
+
+@transaction.atomic
+def new_pool_from_file(*, team: Team, by: User | None, pool_name: str, name: str, path: str, description: str = "") -> Import:
+    """A pool and the draft of its first import. Raises `Fault` for a bad file or a taken name."""
+    seen = look_at(path, name)
+    pool = create_pool(team=team, name=pool_name, by=by, description=description)
+    return draft_import(pool=pool, by=by, name=name, path=path, seen=seen)
+
+
+@transaction.atomic
+def start_import(*, import_: Import, by: User | None, mapping: Mapping, max_bad_share: float = 0.1) -> Job:
+    """Raises `Fault` import.started, import.gone, import.mapping or pool.busy."""
+    try:
+        mapping.check()
+    except ContentError as error:
+        raise Fault("import.mapping", why=f"The mapping {error.why}.") from None
+    pool = Pool.objects.select_for_update().get(pk=import_.pool_id)  # two starts at once meet here
+    fresh = Import.objects.select_for_update().get(pk=import_.pk)
+    if fresh.job_id is not None and not (fresh.job.is_final and fresh.job.state != Job.State.SUCCEEDED):
+        raise Fault("import.started", name=fresh.name)
+    if not store.exists(fresh.path):
+        raise Fault("import.gone", name=fresh.name)
+    busy = pool.imports.filter(job__state__in=Job.OPEN_STATES).exclude(pk=fresh.pk).first()
+    if busy is not None:
+        raise Fault("pool.busy", name=busy.name)
+    Import.objects.filter(pk=fresh.pk).update(
+        mapping=mapping.to_dict(), max_bad_share=max_bad_share, rows_good=0, rows_bad=0, bad_path=""
+    )
+    job = jobs.start(kind="pool.import", params={"import": fresh.pk}, lane=pool.team.lane)
+    Import.objects.filter(pk=fresh.pk).update(job=job)
+    audit("import.started", actor=by, team=pool.team, target=fresh, name=fresh.name)
+    import_.refresh_from_db()
+    return job
+
+
+def cancel_import(*, import_: Import, by: User) -> None:
+    with transaction.atomic():
+        if import_.job is not None:
+            jobs.cancel(job=import_.job)
+            audit("import.cancelled", actor=by, team=import_.pool.team, target=import_, name=import_.name)
+
+
+def resume_import(*, import_: Import, by: User) -> None:
+    with transaction.atomic():
+        pool = Pool.objects.select_for_update().get(pk=import_.pool_id)
+        busy = pool.imports.filter(job__state__in=Job.OPEN_STATES).exclude(pk=import_.pk).first()
+        if busy is not None:
+            raise Fault("pool.busy", name=busy.name)
+        if not store.exists(import_.path):
+            raise Fault("import.gone", name=import_.name)
+        if import_.job is not None:
+            jobs.resume(job=import_.job)
+            audit("import.started", actor=by, team=pool.team, target=import_, name=import_.name)
+
+
+@transaction.atomic
+def discard_import(*, import_: Import, by: User | None) -> Pool | None:
+    """Forget an import that brought no rows, and its pool if nothing else was ever in it. Returns the pool that stays."""
+    pool = Pool.objects.select_for_update().get(pk=import_.pool_id)
+    if import_.job is not None and not import_.job.is_final:
+        raise Fault("pool.busy", name=import_.name)
+    if pool.shards.filter(made_by=import_).exists():
+        raise Fault("import.started", name=import_.name)
+    path, bad, job = import_.path, import_.bad_path, import_.job
+    Import.objects.filter(pk=import_.pk).delete()
+    if job is not None:
+        jobs.discard(job=job)
+    alone = pool.rows == 0 and not pool.imports.exists() and not pool.runs.exists()
+    if alone:
+        Pool.objects.filter(pk=pool.pk).delete()
+    transaction.on_commit(lambda: _forget(path, bad))
+    return None if alone else pool
+
+
+def _forget(*paths: str) -> None:
+    for path in paths:
+        store.delete(path)
+
+
+@transaction.atomic
+def rename_pool(*, pool: Pool, by: User, name: str, description: str) -> None:
+    try:
+        with transaction.atomic():
+            Pool.objects.filter(pk=pool.pk).update(name=name, description=description)
+    except IntegrityError:
+        raise Fault("pool.name_taken", name=name) from None
+    audit("pool.renamed", actor=by, team=pool.team, target=pool, before=pool.name, after=name)
+
+
+@transaction.atomic
+def delete_pool(*, pool: Pool, by: User | None, with_runs: bool = False) -> None:
+    """Rows, files, imports; its runs too if asked. Raises `Fault` pool.in_use or pool.busy."""
+    locked = Pool.objects.select_for_update().get(pk=pool.pk)
+    busy = locked.imports.filter(job__state__in=Job.OPEN_STATES).first()
+    if busy is not None:
+        raise Fault("pool.busy", name=busy.name)
+    runs = list(Run.objects.filter(pool=locked).select_related("job", "team"))
+    if runs and not with_runs:
+        names = f"{len(runs)} run{'s' if len(runs) != 1 else ''}"
+        raise Fault("pool.in_use", runs=names, name=pool.name)
+    if runs:
+        from selection.actions import runs as run_actions
+
+        for run in runs:
+            run_actions.delete(run=run, by=by)
+    paths: list[Any] = [path for pair in locked.imports.values_list("path", "bad_path") for path in pair]
+    jobs_ = [import_.job for import_ in locked.imports.select_related("job") if import_.job is not None]
+    pk = locked.pk
+    audit("pool.deleted", actor=by, team=pool.team, target=pool, name=pool.name, rows=locked.rows)
+    Pool.objects.filter(pk=pk).delete()
+    for job in jobs_:
+        jobs.discard(job=job)
+    transaction.on_commit(lambda: (store.delete_prefix(f"pools/{pk}"), _forget(*paths)))

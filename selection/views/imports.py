@@ -1,0 +1,120 @@
+"""Pages of an import: the mapping while it is a draft, progress while it runs, the list of bad rows."""
+
+import csv
+import json
+from collections.abc import Iterator
+from typing import Any
+
+from django.conf import settings
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
+from django.urls import reverse
+
+from config.faults import Fault
+from config.http import page, see_other, unchanged
+from config.policy import members
+from curation.content import Mapping
+from jobs.models import Job
+from selection import access, store
+from selection.actions import pools as actions
+from selection.forms.pools import MappingForm
+from selection.handlers.imports import bad_rows
+from selection.models import Import
+from selection.queries.pools import import_page, preview_rows
+from selection.views.shared import frame
+
+
+@members
+def import_(request: HttpRequest, import_id: int) -> HttpResponse:
+    """`do` names what a POST does: preview, start, discard, cancel, resume."""
+    need = access.CURATE if request.method == "POST" else access.VIEW
+    found = access.import_(request.user, import_id, need)  # type: ignore[arg-type]
+    do = request.POST.get("do", "preview")
+    if request.method == "POST" and do == "discard":
+        return _discard(request, found)
+    if request.method == "POST" and do in {"cancel", "resume"}:
+        change = actions.cancel_import if do == "cancel" else actions.resume_import
+        change(import_=found, by=request.user)  # type: ignore[arg-type]
+        return see_other(request.path)
+    shared = frame(found.pool.team)
+    wants_mapping = found.job is None or "mapping" in request.GET or request.method == "POST"
+    if shared["may_curate"] and wants_mapping and _is_draft(found):
+        return _mapping(request, found, do)
+    if found.job is not None and (same := unchanged(request, found.job.version)):
+        return same
+    shared["act_url"] = request.path if shared["may_curate"] else ""
+    return page(request, "selection/import.html", shared | import_page(found), part="progress")
+
+
+def _is_draft(found: Import) -> bool:
+    """Whether the file can still be read with this or another mapping."""
+    ended = found.job is None or (found.job.is_final and found.job.state != Job.State.SUCCEEDED)
+    return ended and store.exists(found.path)
+
+
+def _mapping(request: HttpRequest, found: Import, do: str) -> HttpResponse:
+    seen = actions.look_at(found.path, found.name)
+    initial = found.mapping | {"max_bad": round(100 * found.max_bad_share)}
+    form = MappingForm(request.POST or None, columns=seen.columns, initial=initial)
+    posted = request.method == "POST"
+    valid = posted and form.is_valid()
+    if valid and do == "start":
+        actions.start_import(import_=found, by=request.user, mapping=form.mapping, max_bad_share=form.max_bad_share)  # type: ignore[arg-type]
+        return see_other(found.get_absolute_url())
+    mapping = _typed(form) if posted else Mapping.from_dict(found.mapping)
+    context: dict[str, Any] = frame(found.pool.team) | {
+        "import": found, "pool": found.pool, "form": form, "seen": seen,
+        "preview": preview_rows(seen, mapping, settings.FIELD_MAX_CHARS),
+    }  # fmt: skip
+    # A preview while somebody is still choosing is no mistake; starting with a bad mapping is.
+    return page(request, "selection/import_map.html", context, part="preview", status=422 if posted and not valid and do == "start" else 200)
+
+
+def _typed(form: MappingForm) -> Mapping:
+    """What stands in the fields, valid or not, for the preview."""
+    known = Mapping.__dataclass_fields__
+    return Mapping(**{name: str(form.data.get(name, ""))[:200] for name in known})
+
+
+def _discard(request: HttpRequest, found: Import) -> HttpResponse:
+    pool = actions.discard_import(import_=found, by=request.user)  # type: ignore[arg-type]
+    messages.info(request, f"{found.name} is discarded.")
+    return see_other(pool.get_absolute_url() if pool else reverse("pools", args=[found.pool.team.slug]))
+
+
+class _Line:
+    """A file for the csv module that hands back what was written to it."""
+
+    def write(self, text: str) -> str:
+        return text
+
+
+@members
+def import_bad(request: HttpRequest, import_id: int) -> HttpResponse | StreamingHttpResponse:
+    """The bad rows as CSV or JSONL: line, reason, how the row begins."""
+    found = access.import_(request.user, import_id)  # type: ignore[arg-type]
+    if not found.bad_path:
+        raise Fault("import.no_bad", name=found.name)
+    kind = "jsonl" if request.GET.get("as") == "jsonl" else "csv"
+    body = _jsonl(found) if kind == "jsonl" else _csv(found)
+    content = "application/x-ndjson" if kind == "jsonl" else "text/csv; charset=utf-8"
+    answer = StreamingHttpResponse(body, content_type=content)
+    answer["Content-Disposition"] = f'attachment; filename="bad-rows-{found.pk}.{kind}"'
+    return answer
+
+
+def _jsonl(found: Import) -> Iterator[str]:
+    for row in bad_rows(found):
+        yield json.dumps(row, ensure_ascii=False) + "\n"
+
+
+def _csv(found: Import) -> Iterator[str]:
+    line = csv.writer(_Line())
+    yield line.writerow(["line", "reason", "excerpt"])
+    for row in bad_rows(found):
+        yield line.writerow([row["line"], _quoted(row["reason"]), _quoted(row["excerpt"])])
+
+
+def _quoted(text: str) -> str:
+    """A cell that a spreadsheet would run as a formula gets a quote in front."""
+    return f"'{text}" if text[:1] in {"=", "+", "-", "@", "\t", "\r"} else text
