@@ -219,10 +219,24 @@ def _rows(table: pa.Table, mapping: Mapping) -> list[dict[str, Any]]:
 
 
 def _cells(table: pa.Table, name: str) -> list[Any]:
-    cells: list[Any] = table.column(name).to_pylist()
+    try:
+        cells: list[Any] = table.column(name).to_pylist()
+    except (OverflowError, ValueError):
+        cells = [_cell(value) for value in table.column(name)]
     if not is_json(table.schema.field(name)):
         return cells
     return [None if cell is None else jsontext.loads(cell) for cell in cells]
+
+
+def _cell(value: pa.Scalar) -> Any:
+    """A value, as text where Python has none for it (dates after the year 9999, nanoseconds), or None."""
+    try:
+        return value.as_py()
+    except (OverflowError, ValueError):
+        try:
+            return value.cast(pa.string()).as_py()
+        except (pa.ArrowException, ValueError):
+            return None
 
 
 def _joined(shown: list[pa.ChunkedArray], rows: int) -> pa.ChunkedArray:

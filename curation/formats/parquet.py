@@ -12,7 +12,8 @@ from curation.content.jsontext import loads
 from curation.formats.base import BadRow, Batch, FormatError, Limits, Source
 from curation.formats.building import BATCH_BYTES, BATCH_ROWS
 
-_FIRST_ROWS = 256  # of a file with nested columns, until it is known how long its rows are
+_DAMAGE = (pa.ArrowException, OSError, UnicodeDecodeError)  # the last for names of columns
+_NESTED_ROWS = 256  # at a time where columns are nested: the length of their rows cannot be seen beforehand
 
 
 class Table:
@@ -27,13 +28,13 @@ class Table:
             # As dictionaries, a short file that repeats one long text a million times stays short in memory.
             # Without pre-buffering a row group is read page by page, however large it is.
             self.file = pq.ParquetFile(file, read_dictionary=texts, pre_buffer=False, buffer_size=2**16)
-        except (pa.ArrowException, OSError) as error:
+            self.metadata: Any = self.file.metadata
+        except _DAMAGE as error:
             raise self._explained(error) from error
         self.schema = schema
-        self.metadata: Any = self.file.metadata
-        self._judge()
+        self._judge(file.seek(0, 2))
 
-    def _judge(self) -> None:
+    def _judge(self, size: int) -> None:
         limits, name = self.limits, self.source.name
         if len(self.schema) > limits.max_columns:
             detail = f"{len(self.schema):,} columns; the limit is {limits.max_columns:,}"
@@ -43,25 +44,27 @@ class Table:
             raise FormatError("format.columns", name=name, detail=f"two columns named “{min(repeated)[:60]}”")
         if self.metadata.num_rows > limits.max_rows:
             raise FormatError("format.too_many_rows", name=name, limit=f"{limits.max_rows:,}")
-        unpacked = 0
-        for group in range(self.metadata.num_row_groups):
-            found = self.metadata.row_group(group)
-            unpacked += found.total_byte_size
-            for place in range(found.num_columns):
-                column = found.column(place)
-                packed = max(column.total_compressed_size, 1)
-                large = column.total_uncompressed_size > 64 * 2**20
-                if large and column.total_uncompressed_size > limits.max_ratio * packed:
-                    raise FormatError("format.bomb", name=name, limit=limits.max_ratio, unit="times its size")
+        # Of row groups only: asking a damaged file for the metadata of a column can abort the whole process.
+        groups = range(self.metadata.num_row_groups)
+        unpacked = sum(self.metadata.row_group(group).total_byte_size for group in groups)
+        if unpacked > 64 * 2**20 and unpacked > limits.max_ratio * size:
+            raise FormatError("format.bomb", name=name, limit=limits.max_ratio, unit="times its size")
         if unpacked > limits.max_decompressed:
             raise FormatError("format.bomb", name=name, limit=f"{limits.max_decompressed:,}", unit="bytes")
 
     def batches(self, batch_rows: int = BATCH_ROWS, batch_bytes: int = BATCH_BYTES) -> Iterator[Batch]:
         """Rows in order; rows whose text is not UTF-8 are bad. Raises `FormatError` where a page is damaged."""
-        row, unpacked, size = 1, 0, batch_rows
+        size = batch_rows
         if any(pa.types.is_nested(field.type) for field in self.schema):
-            size = min(batch_rows, _FIRST_ROWS)
-        for found in self._pages(size):
+            size = min(batch_rows, _NESTED_ROWS)
+        try:
+            yield from self._batches(size, batch_bytes)
+        except _DAMAGE as error:
+            raise self._explained(error) from error
+
+    def _batches(self, size: int, batch_bytes: int) -> Iterator[Batch]:
+        row, unpacked = 1, 0
+        for found in self.file.iter_batches(size, use_threads=False):
             for part in _cut(found, batch_bytes):
                 table, lines, bad = self._plain(part, row)
                 row += part.num_rows
@@ -70,12 +73,6 @@ class Table:
                     limit = f"{self.limits.max_decompressed:,}"
                     raise FormatError("format.bomb", name=self.source.name, limit=limit, unit="bytes")
                 yield Batch(table, lines, bad)
-
-    def _pages(self, size: int) -> Iterator[pa.RecordBatch]:
-        try:
-            yield from self.file.iter_batches(size, use_threads=False)
-        except (pa.ArrowException, OSError) as error:
-            raise self._explained(error) from error
 
     def _plain(self, part: pa.RecordBatch, row: int) -> tuple[pa.Table, Sequence[int], list[BadRow]]:
         """The batch in the file's own types, the numbers of its rows, and the rows that had to go."""
@@ -155,4 +152,6 @@ def _readable(array: pa.Array, place: int) -> bool:
         array[place].as_py()
     except UnicodeDecodeError:
         return False
+    except (OverflowError, ValueError):
+        return True  # a date that Python cannot hold is no broken text
     return True

@@ -1,5 +1,6 @@
 """Parquet: types are kept, damage is named, and metadata is judged before a page is read."""
 
+import contextlib
 import io
 import random
 from datetime import date
@@ -12,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from curation.formats import FormatError, Limits, from_rows, open_rows, row_dicts, sniff
+from curation.formats.base import Source
 from tests.formats.helpers import PACK, parquet, read
 
 TABLE = pa.table(
@@ -56,6 +58,23 @@ def test_bytes_that_are_no_text_cost_their_row():
         assert [row["n"] for row in rows] == [1, 3]
         assert lines == [1, 3]
         assert [(item.line, item.code, item.reason) for item in bad] == [(2, "utf8", "is not valid UTF-8 in “a”")]
+
+
+def test_a_date_that_python_cannot_hold_reads_as_text():
+    days = pa.array([0, 4_000_000], pa.int32()).cast(pa.date32())
+    assert [row["day"] for row in read(parquet(pa.table({"day": days})))[0]] == [date(1970, 1, 1), "12921-08-18"]
+
+
+def test_random_damage_is_always_a_format_error_or_rows():
+    chance = random.Random(7)
+    whole = parquet(pa.concat_tables([TABLE] * 20), row_group_size=10)
+    for _ in range(300):
+        data = bytearray(whole)
+        for _ in range(chance.randint(1, 4)):
+            data[chance.randrange(4, len(data))] = chance.randrange(256)
+        with contextlib.suppress(FormatError), open_rows(io.BytesIO(bytes(data)), Source("parquet")) as reader:
+            for batch in reader:
+                row_dicts(batch.table)
 
 
 def damaged() -> list[tuple[str, bytes]]:
