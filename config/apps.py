@@ -6,4 +6,4 @@ class ConfigApp(AppConfig):
     verbose_name = "Winnow"
 
     def ready(self) -> None:
-        from config import checks  # noqa: F401  (registers the checks)
+        from config import checks, net  # noqa: F401  (register checks and words of faults)

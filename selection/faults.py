@@ -129,16 +129,6 @@ register(
             "Cut it in parts, compress it, or have UPLOAD_MAX_BYTES raised.",
             status=413,
         ),
-        "net.refused": Text(
-            "This address may not be reached",
-            "{host} is {why}.",
-            "Use a public address, download the file yourself, or have the host added to OUTBOUND_ALLOW.",
-        ),
-        "net.failed": Text(
-            "The file could not be fetched",
-            "{url} answered: {why}",
-            "Check the address, or download the file yourself and import it from disk.",
-        ),
     }
 )
 register(
