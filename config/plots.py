@@ -1,17 +1,28 @@
-"""Geometry of the plots. Pure numbers: templates/components/plots draw them as SVG with the colours of the stylesheet."""
+"""Geometry of the plots. Pure numbers: templates/components/plots draw them as SVG with the colours of the stylesheet.
+
+Across, everything is in percent of the width, so that a plot fills its place and its words keep their size.
+Down, everything is in pixels.
+"""
 
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+TOP = 22.0  # room above the bars for the label of the highest share and of the cut
+FOOT = 22.0  # room below the axis for its labels
+TICK_ROOM = 16.0  # percent of the width that a label needs on a narrow screen
 
 
 @dataclass(frozen=True, slots=True)
 class Bar:
+    """One bar; `x` and `width` in percent, `y` and `height` in pixels."""
+
     x: float
     y: float
     width: float
     height: float
     label: str
+    picked: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,72 +34,107 @@ class Tick:
 
 @dataclass(frozen=True, slots=True)
 class Histogram:
-    """Shares per bin of the picks (wheat) over those of the pool (ink). Sizes in pixels of the view box."""
+    """Shares per bin: picks (wheat) before the pool (grey), random choice as a dashed line, a cut.
+
+    `numbers` is the same as a table (bin, then one cell a series), for those who do not see the picture.
+    """
 
     title: str
     text: str
-    width: int
     height: int
     base: float
     pool: list[Bar]
     picks: list[Bar]
     ticks: list[Tick]
-    cut: float | None = None
-    cut_label: str = ""
+    highest: str
+    series: list[str]
+    numbers: list[tuple[str, list[str]]]
+    cut: Tick | None = None
     random: str = ""
-    legend: bool = True
-    extra: dict[str, str] = field(default_factory=dict)
 
 
 def shares(counts: Sequence[float]) -> list[float]:
+    """Each count as a share of their sum; zeros where the sum is zero."""
     total = float(sum(counts))
     return [count / total if total else 0.0 for count in counts]
 
 
 def histogram(
     title: str, edges: Sequence[float], *, pool: Sequence[float] = (), picks: Sequence[float] = (),
-    random: Sequence[float] = (), cut: float | None = None, log: bool = False, unit: str = "",
-    width: int = 320, height: int = 132,
+    random: Sequence[float] = (), cut: float | None = None, log: bool = False, unit: str = "", height: int = 152,
 ) -> Histogram:  # fmt: skip
     """Counts per bin between `edges` (one more than bins); each series is drawn as shares of its own total.
 
-    `cut` is a place on the x axis; `log` spaces the bins by the logarithm of their edges.
+    `cut` is a place on the x axis: with no picks given, bins from there on count as picked. `log` spaces the
+    bins by the logarithm of their edges. Raises `ValueError` if a series has not one count a bin.
     """
-    base, top = height - 20.0, 8.0
-    place = _scale(edges, width, log=log)
-    series = {name: shares(counts) for name, counts in (("pool", pool), ("picks", picks), ("random", random)) if sum(counts)}
+    base = height - FOOT
+    place = _scale(edges, log=log)
+    given = {"pool": pool, "picks": picks, "random": random}
+    series = {name: shares(counts) for name, counts in given.items() if sum(counts)}
+    if any(len(values) != len(edges) - 1 for values in series.values()):
+        raise ValueError(f"{len(edges)} edges need {len(edges) - 1} counts in each series")
     highest = max((value for values in series.values() for value in values), default=0.0) or 1.0
 
-    def bars(name: str) -> list[Bar]:
+    def tall(share: float) -> float:
+        return max((base - TOP) * share / highest, 1.5 if share else 0.0)  # what is there can be seen
+
+    def bars(name: str, inset: float) -> list[Bar]:
         found = []
         for number, share in enumerate(series.get(name, [])):
             left, right = place(edges[number]), place(edges[number + 1])
-            tall = (base - top) * share / highest
-            label = f"{_number(edges[number])}–{_number(edges[number + 1])}{unit and ' ' + unit}: {share:.1%}"
-            found.append(Bar(round(left + 0.5, 2), round(base - tall, 2), round(max(right - left - 1, 0.5), 2), round(tall, 2), label))
+            gap = (right - left) * inset
+            label = f"{name} {_span(edges, number, unit)}: {percent(share)}"
+            picked = cut is not None and "picks" not in series and edges[number] >= cut - 1e-12
+            wide, high = _round(right - left - 2 * gap), _round(tall(share))
+            found.append(Bar(_round(left + gap), _round(base - high), wide, high, label, picked))
         return found
 
-    line = " ".join(
-        f"{place(edges[n]):.1f},{base - (base - top) * s / highest:.1f} {place(edges[n + 1]):.1f},{base - (base - top) * s / highest:.1f}"
-        for n, s in enumerate(series.get("random", []))
+    numbers = [
+        (_span(edges, number, unit), [percent(values[number]) for values in series.values()])
+        for number in range(len(edges) - 1)
+    ]
+    step = " ".join(
+        f"{_round(place(edges[n + side]))},{_round(base - tall(share))}"
+        for n, share in enumerate(series.get("random", []))
+        for side in (0, 1)
     )
-    cut_x = None if cut is None else round(min(max(place(cut), 1.0), width - 1.0), 2)
+    narrow = 0.24 if "pool" in series else 0.04  # picks stand before the pool, which stays visible at both sides
     return Histogram(
-        title, _in_words(edges, series, unit), width, height, base, bars("pool"), bars("picks"),
-        _ticks(edges, place, width), cut_x, "" if cut is None else _number(cut), line,
+        title, _in_words(edges, series, unit), height, base, bars("pool", 0.04), bars("picks", narrow),
+        _ticks(edges, place), percent(highest, 0), list(series), numbers, _cut(cut, place), step,
     )  # fmt: skip
 
 
-def _scale(edges: Sequence[float], width: int, *, log: bool):  # type: ignore[no-untyped-def]
+def percent(share: float, digits: int = 1) -> str:
+    """0.124 → "12.4 %"; a share too small for its digits says so."""
+    least = 10.0**-digits
+    if 0 < 100 * share < least:
+        return f"< {least:g} %"
+    return f"{100 * share:.{digits}f} %"
+
+
+def _round(value: float) -> float:
+    return round(value, 2)
+
+
+def _scale(edges: Sequence[float], *, log: bool) -> Callable[[float], float]:
     def shape(value: float) -> float:
         return math.log1p(max(value, 0.0)) if log else value
 
     low, high = shape(edges[0]), shape(edges[-1])
     span = (high - low) or 1.0
-    return lambda value: (shape(value) - low) / span * width
+    return lambda value: 100 * (shape(value) - low) / span
 
 
-def _ticks(edges: Sequence[float], place, width: int) -> list[Tick]:  # type: ignore[no-untyped-def]
+def _cut(cut: float | None, place: Callable[[float], float]) -> Tick | None:
+    if cut is None:
+        return None
+    x = min(max(place(cut), 0.0), 100.0)
+    return Tick(_round(x), _number(cut), "end" if x > 60 else "start")
+
+
+def _ticks(edges: Sequence[float], place: Callable[[float], float]) -> list[Tick]:
     """First, last, and those between that have room for their label."""
     found: list[Tick] = []
     for number, edge in enumerate(edges):
@@ -96,11 +142,11 @@ def _ticks(edges: Sequence[float], place, width: int) -> list[Tick]:  # type: ig
         if number == 0:
             found.append(Tick(0.0, _number(edge), "start"))
         elif last:
-            while len(found) > 1 and width - found[-1].x < 48:
+            while len(found) > 1 and 100 - found[-1].x < TICK_ROOM:
                 found.pop()
-            found.append(Tick(float(width), _number(edge), "end"))
-        elif x - found[-1].x >= 52:
-            found.append(Tick(round(x, 1), _number(edge)))
+            found.append(Tick(100.0, _number(edge), "end"))
+        elif x - found[-1].x >= TICK_ROOM:
+            found.append(Tick(_round(x), _number(edge)))
     return found
 
 
@@ -109,6 +155,10 @@ def _number(value: float) -> str:
     if size >= 10_000:
         return f"{value / 1000:,.0f}k"
     return f"{value:,.0f}" if size >= 10 or value == int(value) else f"{value:.3g}"
+
+
+def _span(edges: Sequence[float], number: int, unit: str) -> str:
+    return f"{_number(edges[number])} to {_number(edges[number + 1])}{unit and ' ' + unit}"
 
 
 def _in_words(edges: Sequence[float], series: dict[str, list[float]], unit: str) -> str:
@@ -127,13 +177,15 @@ def _in_words(edges: Sequence[float], series: dict[str, list[float]], unit: str)
 
 @dataclass(frozen=True, slots=True)
 class Share:
+    """One name; the lengths of its bars in percent of the width."""
+
     label: str
-    y: int
     picks: float
     pool: float
-    random: float
+    random: float | None
     picks_text: str
     pool_text: str
+    random_text: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,16 +194,15 @@ class Shares:
 
     title: str
     text: str
-    width: int
-    height: int
     rows: list[Share]
     rest: int
     only_pool: bool
+    has_random: bool
 
 
 def source_shares(
-    title: str, pool: dict[str, int], picks: dict[str, int] | None = None, *, random: dict[str, int] | None = None,
-    most: int = 8, width: int = 320,
+    title: str, pool: dict[str, int], picks: dict[str, int] | None = None, *,
+    random: dict[str, int] | None = None, most: int = 8,
 ) -> Shares:  # fmt: skip
     """Rows by source. The largest of the picks come first, or of the pool where there are no picks."""
     picks, random = picks or {}, random or {}
@@ -164,19 +215,52 @@ def source_shares(
     highest = max((value for row in values for value in row[1:]), default=0.0) or 1.0
     rows = [
         Share(
-            name or "no source", 34 * number, round(width * a / highest, 2), round(width * b / highest, 2),
-            round(width * c / highest, 2), f"{a:.1%}", f"{b:.1%}",
+            name or "no source", _round(100 * a / highest), _round(100 * b / highest),
+            _round(100 * c / highest) if random else None, percent(a), percent(b), percent(c) if random else "",
         )
-        for number, (name, a, b, c) in enumerate(values)
+        for name, a, b, c in values
     ]  # fmt: skip
     said = "; ".join(
-        f"{name or 'no source'} {a:.0%} of the picks, {b:.0%} of the pool" if picks else f"{name or 'no source'} {b:.0%}"
+        f"{name or 'no source'} {percent(a, 0)} of the picks, {percent(b, 0)} of the pool"
+        if picks
+        else f"{name or 'no source'} {percent(b, 0)}"
         for name, a, b, _ in values[:5]
     )
-    return Shares(title, said or "Nothing to show.", width, max(34 * len(rows), 34), rows, max(len(names) - most, 0), not picks)
+    return Shares(title, said or "Nothing to show.", rows, max(len(names) - most, 0), not picks, bool(random))
 
 
-def ring(share: float, radius: float = 6.0) -> dict[str, float]:
-    """A ring of progress: length of the drawn part and of the whole circle."""
-    whole = 2 * math.pi * radius
-    return {"radius": radius, "whole": round(whole, 2), "part": round(whole * min(max(share, 0.0), 1.0), 2)}
+@dataclass(frozen=True, slots=True)
+class Sparkline:
+    """A small line without axes. `points` lie in a box of 100 × 20; `first`, `last` and `text` are for words."""
+
+    text: str
+    points: str
+    end_y: float
+
+
+def sparkline(name: str, values: Sequence[float]) -> Sparkline:
+    """The run of a few values over time, oldest first. One value is a level line."""
+    if not values:
+        return Sparkline(f"{name}: no values yet.", "", 10.0)
+    low, high = min(values), max(values)
+    span = (high - low) or 1.0
+    run = list(values) if len(values) > 1 else [values[0], values[0]]
+    ys = [_round(18 - 16 * (value - low) / span) if high > low else 10.0 for value in run]
+    points = " ".join(f"{_round(100 * n / (len(run) - 1))},{y}" for n, y in enumerate(ys))
+    ends = f"from {_number(values[0])} to {_number(values[-1])}"
+    text = f"{name}: {ends}, lowest {_number(low)}, highest {_number(high)}."
+    return Sparkline(text, points, ys[-1])
+
+
+@dataclass(frozen=True, slots=True)
+class Ring:
+    """A ring of progress; `part` of a path of length 100 is drawn."""
+
+    text: str
+    part: float
+
+
+def ring(share: float, name: str = "done") -> Ring:
+    """`share` between 0 and 1; beyond is cut off."""
+    share = min(max(share, 0.0), 1.0)
+    return Ring(f"{percent(share, 0)} {name}", _round(100 * share))

@@ -1,6 +1,9 @@
 """Filters and tags of every page: numbers with separators, times, icons, untrusted text made visible."""
 
+import re
 import unicodedata
+from collections.abc import Iterable
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -15,11 +18,10 @@ register = template.Library()
 
 # Characters that change how their neighbours are shown; a name tells a reader what is there.
 BIDI = {
-    "\u061c": "ALM", "\u200e": "LRM", "\u200f": "RLM", "\u202a": "LRE", "\u202b": "RLE", "\u202c": "PDF", "\u202d": "LRO",
-    "\u202e": "RLO", "\u2066": "LRI", "\u2067": "RLI", "\u2068": "FSI", "\u2069": "PDI", "\u200b": "ZWSP", "\u2060": "WJ",
-    "\ufeff": "BOM",
+    "\u061c": "ALM", "\u180e": "MVS", "\u200b": "ZWSP", "\u200e": "LRM", "\u200f": "RLM", "\u2028": "LS", "\u2029": "PS",
+    "\u202a": "LRE", "\u202b": "RLE", "\u202c": "PDF", "\u202d": "LRO", "\u202e": "RLO", "\u2060": "WJ",
+    "\u2066": "LRI", "\u2067": "RLI", "\u2068": "FSI", "\u2069": "PDI", "\ufeff": "BOM",
 }  # fmt: skip
-KEEP = "\n\t"
 
 
 @register.filter
@@ -80,6 +82,42 @@ def duration(value: Any) -> str:
 
 
 @register.filter
+def seconds_to(start: datetime | None, end: datetime | None) -> float | None:
+    """Seconds from one time to another (now if it has not come), for `duration`."""
+    return None if start is None else ((end or timezone.now()) - start).total_seconds()
+
+
+@register.filter
+def rate(value: Any) -> str:
+    """Units a second: two figures while it is slow, whole numbers with separators when fast."""
+    try:
+        number = float(value)
+    except (TypeError, ValueError):
+        return ""
+    return f"{number:,.0f}" if number >= 10 else f"{number:.2g}"
+
+
+@register.filter(name="bytes")
+def bytes_(value: Any) -> str:
+    """1500000 → 1.5 MB; thousand-based, as disks are sold."""
+    try:
+        number = float(value)
+    except (TypeError, ValueError):
+        return ""
+    for size, unit in ((1e12, "TB"), (1e9, "GB"), (1e6, "MB"), (1e3, "kB")):
+        if number >= size:
+            return f"{number / size:.1f} {unit}" if number < 100 * size else f"{number / size:,.0f} {unit}"
+    return f"{number:.0f} B"
+
+
+@register.filter
+def plural(value: Any, words: str) -> str:
+    """A number with its noun: `3|plural:"row"` → 3 rows; `1|plural:"entry,entries"` → 1 entry."""
+    one, _, many = words.partition(",")
+    return f"{thousands(value)} {one if value == 1 else many or one + 's'}"
+
+
+@register.filter
 def ago(value: datetime | None) -> str | SafeString:
     """Relative, with the absolute time on hover."""
     if value is None:
@@ -87,7 +125,8 @@ def ago(value: datetime | None) -> str | SafeString:
     seconds = (timezone.now() - value).total_seconds()
     words = "just now" if seconds < 45 else f"{_span(seconds)} ago" if seconds < 30 * 86400 else f"on {value:%-d %B %Y}"
     local = timezone.localtime(value)
-    return format_html('<time datetime="{}" title="{}">{}</time>', value.isoformat(), f"{local:%-d %B %Y, %H:%M %Z}", words)
+    absolute = f"{local:%-d %B %Y, %H:%M %Z}"
+    return format_html('<time datetime="{}" title="{}">{}</time>', value.isoformat(), absolute, words)
 
 
 def _span(seconds: float) -> str:
@@ -98,24 +137,93 @@ def _span(seconds: float) -> str:
     return "a minute"
 
 
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """A stretch of untrusted text as it is shown; `unseen` names a character that a reader could not see."""
+
+    text: str
+    unseen: str = ""
+    marked: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """A text in two parts: what stands there at first, and the rest on demand. `length` is in characters."""
+
+    head: list[Piece]
+    tail: list[Piece]
+    length: int
+
+
+# Everything that is drawn as nothing, or changes how its neighbours are drawn; line ends and tabs stay as they are.
+UNSEEN = re.compile(
+    "([\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u00ad\ud800-\udfff\ue000-\uf8ff\ufff9-\ufffb" + "".join(BIDI) + "]|\r(?!\n))"
+)
+
+
+@register.filter
+def shown(value: Any, limit: int = 2000) -> Shown:
+    """Text, or segments of it as (text, marked), cut near `limit` at a line or word; invisible characters get names."""
+    limit = int(limit)
+    segments: list[tuple[str, bool]] = (
+        list(value) if isinstance(value, (list, tuple)) else [("" if value is None else str(value), False)]
+    )
+    length = sum(len(text) for text, _ in segments)
+    if length <= limit * 1.2:  # a button for the last few words would take more room than they do
+        return Shown(_pieces(segments), [], length)
+    head: list[tuple[str, bool]] = []
+    room = limit
+    for number, (text, marked) in enumerate(segments):
+        if len(text) <= room:
+            head.append((text, marked))
+            room -= len(text)
+            continue
+        at = _break(text, room)
+        rest = [(text[at:], marked), *segments[number + 1 :]]
+        return Shown(_pieces([*head, (text[:at], marked)]), _pieces(rest), length)
+    return Shown(_pieces(segments), [], length)
+
+
+def _break(text: str, room: int) -> int:
+    """Where to cut: after a line, else after a word, else at `room`."""
+    for sign, least in (("\n", room * 3 // 4), (" ", room - 40)):
+        at = text.rfind(sign, max(least, 0), room)
+        if at >= 0:
+            return at + 1
+    return room
+
+
+def _pieces(segments: Iterable[tuple[str, bool]]) -> list[Piece]:
+    found: list[Piece] = []
+    for text, marked in segments:
+        for number, part in enumerate(UNSEEN.split(text)):
+            if number % 2:
+                found.append(Piece(_symbol(part), _name(part), marked))
+            elif part:
+                found.append(Piece(part, "", marked))
+    return found
+
+
+def _symbol(character: str) -> str:
+    code = ord(character)
+    if character in BIDI:
+        return BIDI[character]
+    if code < 32:
+        return chr(0x2400 + code)
+    return "\u2421" if code == 127 else f"{code:04X}"
+
+
+def _name(character: str) -> str:
+    unnamed = "control character" if unicodedata.category(character) == "Cc" else "no character"
+    name = unicodedata.name(character, unnamed)
+    return f"U+{ord(character):04X} {name.lower()}"
+
+
 @register.filter
 def visible(value: Any) -> str:
-    """Text with its invisible characters shown: control characters as symbols, bidirectional ones by name."""
+    """One line of text with its invisible characters named in brackets: for previews and attributes."""
     text = "" if value is None else str(value)
-    if text.isascii() and text.isprintable():
-        return text
-    return "".join(_shown(character) for character in text)
-
-
-def _shown(character: str) -> str:
-    if character in BIDI:
-        return f"⟦{BIDI[character]}⟧"
-    code = ord(character)
-    if code < 32 and character not in KEEP:
-        return chr(0x2400 + code)
-    if code == 127:
-        return "␡"
-    return f"⟦U+{code:04X}⟧" if unicodedata.category(character) in {"Cc", "Co", "Cs"} and character not in KEEP else character
+    return UNSEEN.sub(lambda found: f"\u27e6{_symbol(found[0])}\u27e7", text)
 
 
 @register.filter
@@ -126,28 +234,17 @@ def chars(value: Any, limit: int) -> str:
 
 
 @register.filter
-def longer_than(value: Any, limit: int) -> bool:
-    return len(str(value or "")) > int(limit)
-
-
-@register.filter
 def kind_of(field: Any) -> str:
     """Which markup a form field wants: checkbox, choices (several inputs), file, textarea, select or text."""
     name = type(field.field.widget).__name__
-    kinds = {"CheckboxInput": "checkbox", "RadioSelect": "choices", "CheckboxSelectMultiple": "choices", "Textarea": "textarea"}
+    kinds = {"CheckboxInput": "checkbox", "RadioSelect": "choices", "CheckboxSelectMultiple": "choices"}
+    kinds["Textarea"] = "textarea"
     return kinds.get(name, "file" if "File" in name else "select" if "Select" in name else "text")
 
 
 @register.inclusion_tag("components/_icon.html")
 def icon(name: str) -> dict[str, str]:
     return {"path": PATHS[name]}
-
-
-@register.simple_tag
-def described(field: Any) -> str:
-    """ids of the help and the error of a field, for aria-describedby."""
-    ids = [f"{field.auto_id}_error"] if field.errors else []
-    return " ".join(ids + ([f"{field.auto_id}_helptext"] if field.help_text else []))
 
 
 @register.simple_tag(takes_context=True)

@@ -2,178 +2,171 @@
 (() => {
   "use strict";
   const root = document.documentElement;
-  const $$ = (selector, from = document) => [...from.querySelectorAll(selector)];
+  const all = (selector, from = document) => [...from.querySelectorAll(selector)];
+  const on = (name, act, capture = false) => document.addEventListener(name, act, capture);
   const say = (text) => { const line = document.getElementById("status"); if (line) line.textContent = text; };
 
-  // --- theme: system → light → dark ---
+  // --- theme: the system's → light → dark ---
   const order = ["auto", "light", "dark"];
   const names = { auto: "Theme: system", light: "Theme: light", dark: "Theme: dark" };
   const theme = () => root.dataset.theme || "auto";
-  const showTheme = () => $$("[data-theme-name]").forEach((el) => { el.textContent = names[theme()]; });
-  document.addEventListener("click", (event) => {
+  const showTheme = () => all("[data-theme-name]").forEach((el) => { el.textContent = names[theme()]; });
+  on("click", (event) => {
     if (!event.target.closest("[data-theme-toggle]")) return;
     const next = order[(order.indexOf(theme()) + 1) % order.length];
     if (next === "auto") delete root.dataset.theme; else root.dataset.theme = next;
     try { localStorage.setItem("theme", next); } catch { /* not remembered, still applied */ }
     showTheme();
+    say(names[next]);
   });
 
-  // --- keys: a key clicks (or focuses) the element that names it in aria-keyshortcuts ---
-  const typing = (el) => el && (el.isContentEditable || /^(INPUT|TEXTAREA|SELECT)$/.test(el.tagName));
-  const keyOf = (event) => [
-    event.ctrlKey || event.metaKey ? "Control" : "", event.altKey ? "Alt" : "",
-    event.key === "Enter" ? "Enter" : event.key.length === 1 ? event.key.toLowerCase() : event.key,
-  ].filter(Boolean).join("+");
-  const shown = (el) => el.getClientRects().length > 0;
-  const bound = (key) => $$("[aria-keyshortcuts]").find((el) =>
-    shown(el) && el.getAttribute("aria-keyshortcuts").split(",").some((one) => one.trim().toLowerCase() === key.toLowerCase()));
-  let first = "";
-  document.addEventListener("keydown", (event) => {
-    if (root.dataset.shortcuts === "off" || event.defaultPrevented || event.isComposing) return;
-    const key = keyOf(event);
-    if (typing(event.target) && !key.includes("Control") && key !== "Escape") return;
-    const el = (first && bound(`${first} ${key}`)) || bound(key);
-    first = !first && /^[a-z]$/.test(key) && !event.ctrlKey && !event.metaKey ? key : "";
-    if (first) setTimeout(() => { first = ""; }, 900);
+  // --- keys: a key clicks (or focuses) the element that names it in aria-keyshortcuts ("n", "Control+Enter", "j ArrowDown") ---
+  const typing = (el) => el.isContentEditable || /^(TEXTAREA|SELECT)$/.test(el.tagName) || (el.tagName === "INPUT" && !/^(checkbox|radio|button|submit)$/.test(el.type));
+  const seen = (el) => el.getClientRects().length > 0;
+  const keysOf = (el) => el.getAttribute("aria-keyshortcuts").split(/\s+/).filter(Boolean);
+  on("keydown", (event) => {
+    const { target, key } = event;
+    if (root.dataset.shortcuts === "off" || event.defaultPrevented || event.isComposing || event.altKey) return;
+    const held = event.ctrlKey || event.metaKey;
+    if ((typing(target) && !held) || (key.startsWith("Arrow") && target !== document.body)) return;
+    const within = document.querySelector("dialog[open]") || document;
+    const wanted = ((held ? "control+" : "") + key).toLowerCase();
+    const el = all("[aria-keyshortcuts]", within).find((one) => seen(one) && keysOf(one).some((name) => name.toLowerCase() === wanted));
     if (!el) return;
-    first = "";
     event.preventDefault();
     if (typing(el)) el.focus(); else el.click();
   });
-  const words = (el) => (el.getAttribute("aria-label") || el.textContent || "").replace(/\s+/g, " ").trim();
-  const listKeys = () => {
-    const list = document.querySelector("[data-keys]");
-    if (!list) return;
-    list.replaceChildren(...$$("[aria-keyshortcuts]").filter(shown).flatMap((el) => {
-      const dt = document.createElement("dt"), dd = document.createElement("dd");
-      el.getAttribute("aria-keyshortcuts").split(",").forEach((one) => {
-        const kbd = document.createElement("kbd");
-        kbd.textContent = one.trim().replace("Control+", "Ctrl ").replace("Enter", "↵");
-        dt.append(kbd);
-      });
-      dd.textContent = words(el);
-      return [dt, dd];
+  const words = (el) => (el.getAttribute("aria-label") || el.textContent || el.placeholder || "").replace(/\s+/g, " ").trim();
+  const listKeys = (list) => list.replaceChildren(...all("[aria-keyshortcuts]").filter(seen).flatMap((el) => {
+    const keys = document.createElement("dt"), what = document.createElement("dd");
+    keys.append(...keysOf(el).map((name) => {
+      const kbd = document.createElement("kbd");
+      kbd.textContent = name.replace("Control+", "Ctrl ").replace("Enter", "↵").replace("ArrowLeft", "←").replace("ArrowRight", "→");
+      return kbd;
     }));
-  };
-  document.addEventListener("click", (event) => {
+    what.textContent = words(el);
+    return [keys, what];
+  }));
+  on("click", (event) => {
     const opener = event.target.closest("[data-open]");
     const dialog = opener && document.getElementById(opener.dataset.open);
-    if (!dialog || !dialog.showModal) return;
+    if (!dialog?.showModal || event.ctrlKey || event.metaKey) return;
     event.preventDefault();
-    if (dialog.id === "keys") listKeys();
+    all("[data-keys]", dialog).forEach(listKeys);
     dialog.showModal();
   });
 
   // --- small helps ---
-  document.addEventListener("focusin", (event) => { if (event.target.matches("[data-select]")) event.target.select(); });
-  document.addEventListener("change", (event) => {
-    if (event.target.matches("[data-check-all]")) {
-      $$(event.target.dataset.checkAll).forEach((box) => { box.checked = event.target.checked; });
-    }
-    if (event.target.matches("[data-submit-on-change]")) event.target.form.requestSubmit();
+  const menus = "details.switch[open], details.dropdown[open]";
+  on("focusin", (event) => { if (event.target.matches("[data-select]")) event.target.select(); });
+  on("change", ({ target }) => {
+    if (target.matches("[data-check-all]")) all(target.dataset.checkAll).forEach((box) => { box.checked = target.checked; });
+    if (target.matches("[data-submit-on-change]")) target.form.requestSubmit();
   });
-  document.addEventListener("toggle", (event) => {   // one open menu at a time
-    if (event.target.open && event.target.matches("details.switch, details.dropdown")) {
-      $$("details.switch[open], details.dropdown[open]").forEach((el) => { if (el !== event.target) el.open = false; });
+  on("click", (event) => {
+    all(menus).forEach((el) => { if (!el.contains(event.target)) el.open = false; });
+    const dialog = event.target.closest("dialog");
+    if (dialog && dialog === event.target) {   // the ground beside it
+      const box = dialog.getBoundingClientRect();
+      if (event.clientX < box.left || event.clientX > box.right || event.clientY < box.top || event.clientY > box.bottom) dialog.close();
     }
-  }, true);
-  document.addEventListener("click", (event) => {
-    $$("details.switch[open], details.dropdown[open]").forEach((el) => { if (!el.contains(event.target)) el.open = false; });
   });
-  document.addEventListener("keydown", (event) => {
-    if (event.key !== "Escape") return;
-    $$("details.switch[open], details.dropdown[open]").forEach((el) => { el.open = false; el.querySelector("summary").focus(); });
+  on("keydown", (event) => {
+    if (event.key === "Escape") all(menus).forEach((el) => { el.open = false; el.querySelector("summary").focus(); });
   });
 
   // --- files: a zone to drop on, and progress while one is sent ---
-  const sizes = (bytes) => bytes < 1e6 ? `${Math.ceil(bytes / 1e3)} kB` : bytes < 1e9 ? `${(bytes / 1e6).toFixed(1)} MB` : `${(bytes / 1e9).toFixed(2)} GB`;
+  const size = (bytes) => (bytes < 1e6 ? `${Math.ceil(bytes / 1e3)} kB` : bytes < 1e9 ? `${(bytes / 1e6).toFixed(1)} MB` : `${(bytes / 1e9).toFixed(2)} GB`);
+  const time = (seconds) => (seconds < 60 ? `${Math.ceil(seconds)} s` : `${Math.floor(seconds / 60)} min ${Math.ceil(seconds % 60)} s`);
   const named = (zone) => {
-    const input = zone.querySelector("input[type=file]"), line = zone.querySelector("[data-file-name]");
-    const file = input.files[0];
-    if (!line) return;
-    line.textContent = file ? `${file.name}, ${sizes(file.size)}` : line.dataset.empty || "";
+    const file = zone.querySelector("input[type=file]").files[0], line = zone.querySelector("[data-file-name]");
+    if (line) line.textContent = file ? `${file.name}, ${size(file.size)}` : line.dataset.empty || "";
     const name = zone.closest("form").querySelector("[data-name-from-file]");
     if (file && name && !name.value) name.value = file.name.replace(/(\.(jsonl?|csv|tsv|parquet|ndjson|gz|zst))+$/i, "");
   };
-  const zones = (from) => $$("[data-dropzone]", from).forEach((zone) => {
-    if (zone.dataset.ready) return;
-    zone.dataset.ready = "1";
-    const input = zone.querySelector("input[type=file]");
-    const stop = (event) => { event.preventDefault(); event.stopPropagation(); };
-    ["dragenter", "dragover"].forEach((name) => zone.addEventListener(name, (event) => { stop(event); zone.classList.add("over"); }));
-    ["dragleave", "drop"].forEach((name) => zone.addEventListener(name, (event) => { stop(event); zone.classList.remove("over"); }));
-    zone.addEventListener("drop", (event) => { if (event.dataTransfer.files.length) { input.files = event.dataTransfer.files; named(zone); } });
-    input.addEventListener("change", () => named(zone));
-    named(zone);
+  const zone = (event) => event.target.closest?.("[data-dropzone]");
+  on("dragover", (event) => { if (zone(event)) { event.preventDefault(); zone(event).classList.add("over"); } });
+  on("dragleave", (event) => { if (zone(event) && !zone(event).contains(event.relatedTarget)) zone(event).classList.remove("over"); });
+  on("drop", (event) => {
+    if (!zone(event)) return;
+    event.preventDefault();
+    zone(event).classList.remove("over");
+    const input = zone(event).querySelector("input[type=file]");
+    if (!event.dataTransfer.files.length) return;
+    input.files = event.dataTransfer.files;
+    input.dispatchEvent(new Event("change", { bubbles: true }));
   });
-  document.addEventListener("submit", (event) => {
+  on("change", (event) => { if (event.target.type === "file" && zone(event)) named(zone(event)); });
+
+  on("submit", (event) => {
     const form = event.target;
-    if (!form.matches("[data-upload]") || !form.querySelector("input[type=file]")?.files.length) return;
+    if (!form.matches("[data-upload]") || !all("input[type=file]", form).some((input) => input.files.length)) return;
     event.preventDefault();
     const bar = form.querySelector("[data-upload-progress]"), text = form.querySelector("[data-upload-text]");
-    const buttons = $$("button", form);
-    const request = new XMLHttpRequest();
-    const began = performance.now();
+    const request = new XMLHttpRequest(), began = performance.now();
+    const busy = (yes) => { if (bar) bar.hidden = !yes; all("button", form).forEach((button) => { button.disabled = yes; }); };
+    const failed = (why) => { busy(false); if (text) text.textContent = why; say(why); };
+    const body = new FormData(form, event.submitter);
     request.open("POST", form.action || location.href);
-    request.setRequestHeader("X-Requested-With", "XMLHttpRequest");
-    if (bar) { bar.hidden = false; bar.value = 0; }
-    buttons.forEach((button) => { button.disabled = true; });
-    request.upload.addEventListener("progress", (e) => {
-      if (!e.lengthComputable) return;
-      const rate = e.loaded / Math.max((performance.now() - began) / 1000, 0.1);
-      if (bar) bar.value = (100 * e.loaded) / e.total;
-      if (text) text.textContent = `${sizes(e.loaded)} of ${sizes(e.total)} · ${sizes(rate)}/s · ${Math.ceil((e.total - e.loaded) / rate)} s left`;
+    request.upload.addEventListener("progress", (sent) => {
+      if (!sent.lengthComputable) return;
+      const rate = sent.loaded / Math.max((performance.now() - began) / 1000, 0.1);
+      if (bar) bar.value = (100 * sent.loaded) / sent.total;
+      if (text) text.textContent = sent.loaded < sent.total
+        ? `${size(sent.loaded)} of ${size(sent.total)} · ${size(rate)}/s · ${time((sent.total - sent.loaded) / rate)} left`
+        : `${size(sent.total)} sent. Reading the file …`;
     });
-    const failed = (why) => {
-      buttons.forEach((button) => { button.disabled = false; });
-      if (bar) bar.hidden = true;
-      if (text) text.textContent = why;
-      say(why);
-    };
     request.addEventListener("load", () => {
-      const there = request.getResponseHeader("X-Location");
-      if (there) { location.assign(there); return; }
-      if (request.responseURL && request.status < 400 && request.responseURL !== location.href) { location.assign(request.responseURL); return; }
+      if (request.status < 400) { location.assign(request.responseURL); return; }
       const page = new DOMParser().parseFromString(request.responseText, "text/html").getElementById("main");
-      if (!page) { failed(`The server answered ${request.status}. Nothing was saved; try again.`); return; }
-      document.getElementById("main").replaceWith(page);
+      if (!page) { failed(`The server answered ${request.status}. Nothing was saved; send the file again.`); return; }
+      document.getElementById("main").replaceWith(page);   // the form again, with what is wrong
+      htmx.process(page);
       ready(page);
     });
     request.addEventListener("error", () => failed("The connection broke while the file was sent. Nothing was saved; send it again."));
-    request.send(new FormData(form, event.submitter || undefined));
+    busy(true);
+    request.send(body);
   });
 
-  // --- after a swap: focus what is marked, name what is new ---
+  // --- after a swap: the focus goes to what is marked, wide tables can be reached by key ---
   const ready = (from) => {
-    zones(from);
-    const focus = from.querySelector?.("[data-focus]");
-    if (focus) focus.focus({ preventScroll: false });
-    const line = from.querySelector?.("[data-say]");
+    all("[data-dropzone]", from).forEach(named);
+    all(".table-scroll", from).forEach((el) => { if (el.scrollWidth > el.clientWidth) el.tabIndex = 0; });
+    from.querySelector("[data-focus]")?.focus();
+    const line = from.querySelector("[data-say]");
     if (line) say(line.dataset.say);
   };
-  // Polls rest while nobody looks. htmx's own events are touched in these lines only.
-  document.addEventListener("htmx:beforeRequest", (event) => {
-    if (document.hidden && /every/.test(event.detail.elt.getAttribute("hx-trigger") || "")) event.preventDefault();
+
+  // --- htmx: its events are touched in these lines only ---
+  const polls = (el) => /\bevery\b/.test(el?.getAttribute?.("hx-trigger") || "");
+  let last = 0;
+  on("htmx:beforeRequest", (event) => {   // polls slow down while nobody looks
+    if (!polls(event.detail.elt)) return;
+    if (document.hidden && performance.now() - last < 30000) event.preventDefault(); else last = performance.now();
   });
-  // A poll must not take away what the person is using inside the part.
-  document.addEventListener("htmx:beforeSwap", (event) => {
-    const part = event.detail.target, active = document.activeElement;
-    if (/every/.test(part?.getAttribute?.("hx-trigger") || "") && active && active !== document.body && part.contains(active)) {
-      const again = active.id || active.name ? () => {
-        const next = document.getElementById(part.id);
-        (active.id ? document.getElementById(active.id) : next?.querySelector(`[name="${active.name}"][value="${active.value}"]`))?.focus();
-      } : null;
-      if (again) setTimeout(again, 0);
-    }
+  let held = null;
+  on("htmx:beforeSwap", ({ detail }) => {   // a poll must not take the focus, nor shut what the person opened
+    const active = document.activeElement;
+    held = null;
+    if (!polls(detail.target) || !detail.target.contains(active)) return;
+    held = active.id ? `#${CSS.escape(active.id)}` : active.name ? `[name="${CSS.escape(active.name)}"][value="${CSS.escape(active.value)}"]` : null;
   });
-  document.addEventListener("htmx:load", (event) => { if (event.detail.elt !== document.body) ready(event.detail.elt); });
-  document.addEventListener("htmx:responseError", (event) => say(`The server answered ${event.detail.xhr.status}. Load the page again.`));
-  document.addEventListener("htmx:sendError", () => say("The server cannot be reached. Check the connection; the page will go on by itself."));
-  document.addEventListener("toast", (event) => {
-    const toast = document.getElementById("toast");
-    toast.textContent = event.detail.value || event.detail.text || "";
+  on("htmx:afterSettle", () => { if (held) document.querySelector(held)?.focus(); held = null; });
+  on("htmx:load", ({ detail }) => { if (detail.elt !== document.body) ready(detail.elt); });
+  on("htmx:responseError", ({ detail }) => say(`The server answered ${detail.xhr.status}. Load the page again.`));
+  on("htmx:sendError", () => say("The server cannot be reached. The page goes on by itself when it is back."));
+  let shut;
+  on("toast", ({ detail }) => {   // HX-Trigger: {"toast": {"text": "12 rows taken out", "undo": "/url/"}}
+    const toast = document.getElementById("toast"), undo = toast?.querySelector("[data-toast-undo]");
+    if (!toast) return;
+    toast.querySelector("[data-toast-text]").textContent = detail.text || detail.value || "";
+    undo.hidden = !detail.undo;
+    if (detail.undo) toast.action = detail.undo;
     toast.hidden = false;
-    setTimeout(() => { toast.hidden = true; }, 8000);
+    clearTimeout(shut);
+    const leave = () => { if (toast.matches(":hover, :focus-within")) shut = setTimeout(leave, 2000); else toast.hidden = true; };
+    shut = setTimeout(leave, 8000);
   });
 
   showTheme();
