@@ -38,7 +38,7 @@ def jaccard(one: NDArray[np.uint64], other: NDArray[np.uint64]) -> float:
 
 def bands(threshold: float) -> tuple[int, int]:
     """(bands, rows a band): a pair at the threshold meets in some band with probability at least 1 - MISSED."""
-    rows = max(1, int(math.log(0.25) / math.log(threshold)))
+    rows = min(max(1, int(math.log(0.25) / math.log(threshold))), 12)
     return math.ceil(math.log(MISSED) / math.log(1 - threshold**rows)), rows
 
 

@@ -117,7 +117,7 @@ class Target:
 EMPTY_TARGET = Target((), ())
 
 
-def _no_tick(done: int) -> None:
+def no_tick(done: int) -> None:
     """Nobody is waiting for progress."""
 
 
@@ -134,7 +134,7 @@ class Ctx:
     seed: int = 0
     rows: int = 0
     values: Mapping[str, Value] = field(default_factory=dict)
-    tick: Callable[[int], None] = _no_tick
+    tick: Callable[[int], None] = no_tick
 
     def __getitem__(self, name: str) -> Value:
         return self.values[name]

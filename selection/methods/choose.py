@@ -13,7 +13,7 @@ from itertools import islice
 from typing import NamedTuple
 
 from selection.kernels.shingles import NearDuplicates
-from selection.methods.base import Part
+from selection.methods.base import Part, no_tick
 from selection.methods.budget import Budget, tokens
 from selection.methods.params import param
 
@@ -85,13 +85,9 @@ class Chosen:
 Lookup = Callable[[Sequence[Place]], Sequence[Row]]
 
 
-def _no_tick(done: int) -> None:
-    """Nobody is waiting for progress."""
-
-
 def choose(
     columns: Sequence[Part], *, budget: Budget, options: Options | None = None, lookup: Lookup | None = None,
-    seed: int = 0, tick: Callable[[int], None] = _no_tick,
+    seed: int = 0, tick: Callable[[int], None] = no_tick,
 ) -> Chosen:  # fmt: skip
     """Pick from score columns given in item order, each sorted by (-score, key).
 

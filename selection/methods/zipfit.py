@@ -1,0 +1,124 @@
+"""ZIP-FIT: rows that compress well together with the target (Obbad and others 2024, arXiv 2410.18194)."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from selection.kernels.common import shared_stretches
+from selection.kernels.gzipsize import CONTAINER, joint_sizes, size, sizes
+from selection.methods.base import Ctx, Part, Pass, Reason, Shard, score_column
+from selection.methods.params import param
+
+PAIR = 22e-6  # seconds of one core for a pair of texts of a few hundred bytes
+SHOWN = 160  # characters of a shared stretch
+BEAT = 12_000  # pairs between reports: about 0.3 s
+
+
+@dataclass(frozen=True)
+class ZipFitParams:
+    variant: Literal["header_corrected", "paper"] = param(
+        "header_corrected", label="Formula",
+        choices={"header_corrected": "Corrected for the file header", "paper": "As published"},
+        help="As published, 18 bytes of file header count as shared, which favours very short rows.",
+    )  # fmt: skip
+    aggregation: Literal["mean", "max"] = param(
+        "mean", label="Over the targets", choices={"mean": "Mean", "max": "Best target"},
+        help="Mean favours rows like the target as a whole; best target also finds rows like a single one.",
+    )  # fmt: skip
+    view: Literal["text", "prompt"] = param(
+        "text", label="Compare", choices={"text": "Whole rows", "prompt": "Prompts only"},
+    )  # fmt: skip
+    level: int = param(
+        9, label="gzip level", ge=1, le=9, advanced=True,
+        help="6 and 9 pick nearly the same rows; 1 is faster and coarser. Level 0 would only measure length.",
+    )  # fmt: skip
+
+
+class ZipFit:
+    """score(row) = mean over targets v of 1 - NCD(row, v), with C = bytes of the gzip file:
+
+    paper:            1 - NCD = (C(x) + C(v) - C(xv)) / max(C(x), C(v))
+    header_corrected: (C(x) + C(v) - C(xv) - 18) / (max(C(x), C(v)) - 18)
+
+    x is the row, v the target, xv the two without a separator, all UTF-8. Deflate looks back 32 KiB: of a longer
+    row only the end meets the target.
+    """
+
+    name: ClassVar[str] = "zipfit"
+    title: ClassVar[str] = "ZIP-FIT"
+    summary: ClassVar[str] = "Rows that compress well together with the target: shared phrasing and format."
+    version: ClassVar[str] = "1"
+    exact: ClassVar[bool] = True
+    memory: ClassVar[Literal["stream", "pool"]] = "stream"
+    needs_target: ClassVar[bool] = True
+    Params: ClassVar[type] = ZipFitParams
+
+    def passes(self, params: ZipFitParams) -> Sequence[Pass]:
+        return [Pass("score", _score, title="Compress rows", reads=(params.view,), rows_per_item=_rows_per_item)]
+
+    def reasons(self, rows: Shard, ctx: Ctx) -> list[list[Reason]]:
+        pairs, found = Pairs.of(ctx), []
+        for at, text in enumerate(rows[ctx.params.view]):
+            found.append(_explain(text, pairs.alignments(text.encode()), ctx))
+            ctx.tick(at + 1)
+        return found
+
+    def seconds(self, rows: int, targets: int, params: ZipFitParams) -> float:
+        return rows * (targets + 1) * PAIR * (0.7 if params.level == 1 else 1.0)
+
+
+def _rows_per_item(ctx: Ctx) -> int:
+    return min(max(50, int(8 / (PAIR * (len(ctx.target) + 1)))), 50_000)
+
+
+@dataclass(frozen=True)
+class Pairs:
+    """The targets with their sizes, ready to be held against rows."""
+
+    targets: list[bytes]
+    sizes: NDArray[np.int64]
+    level: int
+    free: int  # bytes that every pair shares for nothing
+
+    @classmethod
+    def of(cls, ctx: Ctx) -> "Pairs":
+        texts = [text.encode() for text in ctx.target[ctx.params.view]]
+        free = CONTAINER if ctx.params.variant == "header_corrected" else 0
+        return cls(texts, sizes(texts, ctx.params.level), ctx.params.level, free)
+
+    def alignments(self, text: bytes) -> NDArray[np.float64]:
+        """1 - NCD of the row and each target."""
+        own = size(text, self.level)
+        saved = own + self.sizes - joint_sizes(text, self.targets, self.level) - self.free
+        return saved / (np.maximum(own, self.sizes) - self.free)
+
+
+def _score(shard: Shard, ctx: Ctx) -> Part:
+    pairs, scores = Pairs.of(ctx), np.zeros(len(shard))
+    best = ctx.params.aggregation == "max"
+    beat = max(1, BEAT // (len(pairs.targets) + 1))
+    for at, text in enumerate(shard[ctx.params.view]):
+        if pairs.targets:
+            found = pairs.alignments(text.encode())
+            scores[at] = found.max() if best else found.mean()
+        if at % beat == beat - 1:
+            ctx.tick(at + 1)
+    return score_column(shard.keys, scores, start=shard.start)
+
+
+def _explain(text: str, found: NDArray[np.float64], ctx: Ctx) -> list[Reason]:
+    if not len(found):
+        return []
+    best = int(found.argmax())
+    near: dict[str, Any] = {"target": best, "key": ctx.target.keys[best], "score": round(float(found[best]), 4)}
+    reasons = [Reason("near", f"Nearest to target {best + 1}, alignment {found[best]:.2f}.", near)]
+    parts = shared_stretches(text, ctx.target[ctx.params.view][best])
+    if parts:
+        # Cut without a mark: the page looks these up in the text.
+        data = {"parts": [part[:SHOWN] for part in parts]}
+        line = " ".join(parts[0].split())
+        reasons.append(Reason("shared", f"Shares “{line if len(line) <= 60 else line[:59] + '…'}”.", data))
+    return reasons
