@@ -1,5 +1,6 @@
 """Progress of a job in the terminal: one bar per pass, with rate and time left."""
 
+import logging
 import time
 
 from django.core.management.base import CommandError
@@ -23,6 +24,7 @@ def follow(job: Job, console: Console, *, local: bool = False) -> Job:
         TextColumn("{task.fields[rate]}"), TextColumn("[dim]{task.fields[left]}[/dim]"),
     )  # fmt: skip
     bars: dict[int, TaskID] = {}
+    logging.getLogger("jobs").setLevel(logging.WARNING)  # the bars say the same, better
     with Progress(*columns, console=console, refresh_per_second=8) as shown:
         if local:
             run_job(job, watch=lambda now: _show(now, shown, bars))

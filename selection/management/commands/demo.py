@@ -93,17 +93,15 @@ class Command(BaseCommand):
         from curation import sample
 
         team = self.team()
-        folder = Path(settings.VAR) / "sample"
-        sample.write(folder)
+        self.files = sample.write(Path(settings.VAR) / "sample")
         if Pool.objects.filter(team=team, name=POOL, rows__gt=0).exists():
             return
         console.print("Importing the sample pool …")
-        call_command("import_pool", str(folder / "pool.jsonl"), name=POOL, team=team.slug)
+        call_command("import_pool", str(self.files["pool"]), name=POOL, team=team.slug)
 
     def selection(self) -> None:
-        folder = Path(settings.VAR) / "sample"
         call_command(
-            "select", pool=POOL, target=str(next(folder.glob("target*word*.jsonl"))), method="zipfit", budget="200",
+            "select", pool=POOL, target=str(self.files["word-problems"]), method="zipfit", budget="200",
             team=self.team().slug,
         )  # fmt: skip
 
