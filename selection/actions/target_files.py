@@ -2,6 +2,7 @@
 
 import io
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import groupby
 from typing import Any, BinaryIO
 
 from django.conf import settings
@@ -10,7 +11,9 @@ from config.faults import Fault
 from curation import formats
 from curation.content import ContentError, guess, read, row_dicts
 from curation.content import Mapping as Columns
+from selection import store
 from selection.actions.targets import MAX_ROWS, NewRow
+from selection.models import Pool
 
 Row = tuple[int, dict[str, Any]]  # line, row
 GROUP_COLUMN = "group"
@@ -98,3 +101,22 @@ def _read_all(rows: Sequence[Row], name: str, bad: list[dict[str, Any]]) -> list
         made.append(NewRow(content, group if isinstance(group, str) else "", {"file": name, "line": line}))
     bad.sort(key=lambda item: item["line"] or 0)
     return made
+
+
+def from_pool(pool: Pool, positions: Sequence[int], group: str = "") -> list[NewRow]:
+    """Rows of a pool by their places in it, ascending. Raises `Fault` target.bad_ticks for one beyond its end."""
+    rows: list[NewRow] = []
+    left = sorted(positions)
+    for shard in pool.shards.order_by("index"):
+        mine = [place - shard.first_row for place in left if place < shard.first_row + shard.rows]
+        left = left[len(mine) :]
+        columns = Columns.from_dict(shard.mapping)
+        for group_of_rows, places in groupby(mine, lambda place: place // store.ROW_GROUP):
+            start = group_of_rows * store.ROW_GROUP
+            table = store.rows(shard, start, start + store.ROW_GROUP)
+            for row in row_dicts(table.take([place - start for place in places])):
+                content = read({name: value for name, value in row.items() if name not in store.OWN}, columns)
+                rows.append(NewRow(content, group, {"pool": pool.name, "pool_id": pool.pk, "key": row[store.KEY]}))
+    if left:
+        raise Fault("target.bad_ticks")
+    return rows

@@ -11,6 +11,11 @@ from selection.models.pool import Pool
 from selection.models.target import Target
 
 
+class RunQuerySet(models.QuerySet["Run"]):
+    def of(self, team: Team) -> "RunQuerySet":
+        return self.filter(team=team, pool__hidden=False).select_related("pool", "target", "job", "created_by")
+
+
 class Run(models.Model):
     """One selection: pool + target + method + budget + seed. Everything that decides the picks is in this row."""
 
@@ -32,9 +37,12 @@ class Run(models.Model):
     picks_count = models.PositiveIntegerField(default=0)
     facts = models.JSONField(default=dict, help_text="Histograms, source mix and warnings of the result page.")
     manifest = models.JSONField(default=dict)
-    bytes = models.BigIntegerField(default=0, help_text="Size of the files that it keeps.")
+    files = models.JSONField(default=list, help_text="The picked rows as written by each shard: path, sha256, rows.")
+    bytes = models.BigIntegerField(default=0, help_text="Size of those files.")
     created_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.SET_NULL, null=True, related_name="+")
     created_at = models.DateTimeField(default=timezone.now, editable=False)
+
+    objects = RunQuerySet.as_manager()
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["team", "number"], name="run_number_in_team")]
@@ -58,6 +66,7 @@ class Pick(models.Model):
     score = models.FloatField(null=True)
     source = models.CharField(max_length=255, blank=True)
     chars = models.PositiveIntegerField(default=0)
+    excerpt = models.CharField(max_length=300, blank=True, help_text="How the row begins, for lists.")
     reason = models.JSONField(default=list)
 
     class Meta:

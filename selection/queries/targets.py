@@ -4,6 +4,7 @@ from typing import Any
 
 from django.db.models import Count
 
+from curation.content import Content, render
 from curation.models import Team
 from selection.models import Target, TargetRow
 
@@ -34,16 +35,18 @@ def target_page(target: Target, after: int = -1) -> dict[str, Any]:
 
 def show(row: TargetRow) -> dict[str, Any]:
     """A row as the template reads it: its parts with their labels."""
-    content = row.unpacked()
+    parts = [{"label": label, "text": text} for label, text in parts_of(row.unpacked())]
+    return {"row": row, "number": row.position + 1, "parts": parts, "from": origin(row.origin)}
+
+
+def parts_of(content: Content) -> list[tuple[str, str]]:
+    """A row as label and text; free text has no label."""
+    if content.kind == "single" and not content.instruction and not content.outputs:
+        return [("", render(content, "text"))]
     parts = [("System", content.system), ("Instruction", content.instruction), ("Input", content.input)]
-    parts += [("Output", text) for text in content.outputs]
+    parts += [("Output", value) for value in content.outputs]
     parts += [(turn.role.capitalize(), turn.text) for turn in content.messages]
-    return {
-        "row": row,
-        "number": row.position + 1,
-        "parts": [(label, text) for label, text in parts if text],
-        "from": origin(row.origin),
-    }
+    return [(label, value) for label, value in parts if value]
 
 
 def origin(facts: dict[str, Any]) -> str:

@@ -129,7 +129,8 @@ def target_add_rows(request: HttpRequest, slug: str) -> HttpResponse:
     team = access.team(request.user, slug, access.CURATE)  # type: ignore[arg-type]
     if request.method != "POST":
         return see_other(reverse("pools", args=[slug]))
-    pool = access.pool(request.user, int(request.POST.get("pool", "0") or 0), access.CURATE)  # type: ignore[arg-type]
+    number = request.POST.get("pool", "")
+    pool = access.pool(request.user, int(number) if number.isdecimal() else 0, access.CURATE)  # type: ignore[arg-type]
     if pool.team.pk != team.pk:
         raise Http404
     try:
@@ -140,8 +141,15 @@ def target_add_rows(request: HttpRequest, slug: str) -> HttpResponse:
         raise Fault("target.no_ticks", pool=pool.name)
     form = FromPoolForm(request.POST if "do" in request.POST else None, team=team)
     if form.is_bound and form.is_valid():
-        made = actions.add_from_pool(team=team, by=request.user, pool=pool, positions=ticked, **form.cleaned_data)  # type: ignore[arg-type]
-        return see_other(made.get_absolute_url())
+        data, rows = form.cleaned_data, target_files.from_pool(pool, ticked, form.cleaned_data["group"])
+        try:
+            if made := data["target"]:
+                actions.add_rows(target=made, by=request.user, rows=rows)  # type: ignore[arg-type]
+            else:
+                made = actions.create(team=team, by=request.user, name=data["name"], rows=rows)  # type: ignore[arg-type]
+            return see_other(made.get_absolute_url())
+        except Fault as fault:
+            form.add_error(_place(fault), f"{fault.what} {fault.advice}")
     context = frame(team) | {"pool": pool, "ticked": ticked, "form": form}
     return page(request, "selection/target_from_pool.html", context, status=422 if form.errors else 200)
 

@@ -1,0 +1,167 @@
+"""Steps of a run: each pass of its method as a map and a reduce, then choose, then the picked rows of each shard."""
+
+import io
+from collections.abc import Callable, Iterator
+from dataclasses import astuple
+from typing import Any
+
+import numpy as np
+from django.db import connection, transaction
+
+from config.faults import Fault
+from curation.content import ContentError
+from jobs import queries as jobs
+from jobs.heartbeat import Beat
+from jobs.models import Job, Step
+from jobs.registry import Kind, PassPlan, StepPlan, register
+from selection import methods, picked, store
+from selection.methods.base import Part
+from selection.models import Pick, Run
+from selection.running import collecting, finishing
+from selection.running.inputs import Inputs, ShardRows, parts, reduce_name
+from selection.running.lookup import Lookup
+
+COPY = "COPY selection_pick (run_id, shard_id, rank, key, score, source, chars, excerpt, reason, row) FROM STDIN"
+CHOOSE, COLLECT = "winnow.choose", "winnow.collect"
+
+
+@register
+class Selection(Kind):
+    """Passes of the job: for each pass of the method a map (and its reduce), then choose, then collect."""
+
+    name = "selection.run"
+
+    def open_pass(self, job: Job, index: int) -> PassPlan | None:
+        inputs = Inputs.of(job)
+        if index >= len(inputs.stages):
+            return None
+        stage, number = inputs.stages[index]
+        title = inputs.title(index)
+        if stage == "map":
+            return _map_plan(inputs, job, number, title)
+        if stage == "reduce":
+            one = inputs.passes[number]
+            payload, count = {"stage": "reduce", "pass": number}, len(jobs.results(job, one.name))
+            return PassPlan(reduce_name(one), title, [StepPlan(payload, queue=one.queue, total=count)], unit="parts")
+        if stage == "choose":
+            return PassPlan(CHOOSE, title, [StepPlan({"stage": "choose"}, total=inputs.run.rows)])
+        steps = [
+            StepPlan({"stage": "collect", "shard": place}, total=shard["rows"])
+            for place, shard in enumerate(inputs.run.shards)
+        ]
+        return PassPlan(COLLECT, title, steps)
+
+    def run(self, step: Step, beat: Beat) -> dict[str, Any]:
+        inputs = Inputs.of(step.job)
+        stage = {"map": _map, "reduce": _reduce, "choose": _choose, "collect": _collect}[step.payload["stage"]]
+        try:
+            return stage(inputs, step, beat)
+        except methods.ParamsError as error:
+            raise Fault("run.params", field=error.field, why=error.why) from None
+        except ContentError as error:
+            raise Fault("run.unreadable", pool=inputs.run.pool.name, field=error.field, why=error.why) from None
+        except MemoryError:
+            raise Fault("run.memory", method=inputs.method.title) from None
+
+    def store(self, step: Step, result: dict[str, Any]) -> None:
+        if step.payload["stage"] == "collect" and result["file"]:
+            insert_picks(step.job.params["run"], result)
+
+    def succeeded(self, job: Job) -> None:
+        inputs = Inputs.of(job)
+        files = finishing.finish(inputs, job, jobs.results(job, CHOOSE)[0], jobs.results(job, COLLECT))
+        # Parts of the passes have done their work; what the result page reads stays.
+        prefix, wanted = f"runs/{inputs.run.pk}", {file["path"] for file in files}
+        transaction.on_commit(lambda: store.keep_only(prefix, wanted), robust=True)
+
+
+def _map_plan(inputs: Inputs, job: Job, number: int, title: str) -> PassPlan:
+    one = inputs.passes[number]
+    steps = [
+        StepPlan({"stage": "map", "pass": number, "item": list(astuple(item))}, queue=one.queue, total=item.rows)
+        for item in inputs.items(number, inputs.ctx(job, number))
+    ]
+    return PassPlan(one.name, title, steps, unit=one.unit)
+
+
+def _map(inputs: Inputs, step: Step, beat: Beat) -> dict[str, Any]:
+    number, item = step.payload["pass"], methods.Item(*step.payload["item"])
+    rows = ShardRows(inputs.shards[item.shard], item.start, item.stop)
+    ctx = inputs.ctx(step.job, number, tick=lambda done: beat.progress(done, item.rows))
+    part = inputs.passes[number].map(methods.Shard(item.rows, rows.load, item.start), ctx)
+    beat.progress(item.rows, item.rows)
+    return {"path": store.save_part(inputs.run.pk, methods.dump(part)), "shard": item.shard}
+
+
+def _checking(beat: Beat) -> Callable[[int], None]:
+    """A tick that only asks whether to go on: the rows it counts are not those of the step."""
+
+    def tick(done: int) -> None:
+        beat.check()
+
+    return tick
+
+
+def _reduce(inputs: Inputs, step: Step, beat: Beat) -> dict[str, Any]:
+    number = step.payload["pass"]
+    one = inputs.passes[number]
+    found = jobs.results(step.job, one.name)
+
+    def walk() -> Iterator[Part]:
+        for done, result in enumerate(found):
+            yield parts([result["path"]])[0]
+            beat.progress(done + 1, len(found))
+
+    ctx = inputs.ctx(step.job, number, tick=_checking(beat))
+    value = one.reduce(walk(), ctx) if one.reduce else {}
+    return {"path": store.save_part(inputs.run.pk, methods.dump(value))}
+
+
+def _choose(inputs: Inputs, step: Step, beat: Beat) -> dict[str, Any]:
+    """Merge the score columns and pick. The result names a part with one line a pick, in the order of ranks."""
+    found = inputs.score_parts(step.job)
+    columns = parts([result["path"] for result in found])
+    shard_of = [result["shard"] for result in found]
+    chosen = methods.choose(
+        columns, budget=methods.Budget.parse(inputs.run.budget), options=inputs.options,
+        lookup=Lookup(inputs.shards, shard_of, inputs.options), seed=inputs.run.seed,
+        tick=lambda done: beat.progress(min(done, inputs.run.rows), inputs.run.rows),
+    )  # fmt: skip
+    beat.progress(inputs.run.rows, inputs.run.rows)
+    part = {
+        "shard": np.array([shard_of[pick.column] for pick in chosen.picks], np.int32),
+        "row": np.array([pick.row for pick in chosen.picks], np.int64),
+        "score": np.array([pick.score for pick in chosen.picks], np.float32),
+    }
+    return {
+        "path": store.save_part(inputs.run.pk, methods.dump(part)),
+        "picks": len(chosen.picks), "skipped": chosen.skipped, "read": chosen.read,
+        "wanted": chosen.wanted, "tokens": chosen.tokens,
+        "scores": collecting.score_facts(columns, part["score"]),
+    }  # fmt: skip
+
+
+def _collect(inputs: Inputs, step: Step, beat: Beat) -> dict[str, Any]:
+    """One shard: its picked rows with reasons as a file, and its share of the facts."""
+    chosen = jobs.results(step.job, CHOOSE)[0]
+    place = step.payload["shard"]
+    picks = collecting.picks_of(chosen["path"], place)
+    table = collecting.rows_with_reasons(inputs, step.job, place, picks, tick=_checking(beat))
+    file = picked.save(inputs.run.pk, table) if table is not None else None
+    beat.check()
+    facts = collecting.facts(inputs, step.job, place, picks, chosen)
+    beat.progress(inputs.shards[place].rows)
+    return {"file": file, "shard": inputs.shards[place].pk, "facts": facts}
+
+
+def insert_picks(run_id: int, result: dict[str, Any]) -> None:
+    """The picks of one shard, by COPY; a step that is repeated replaces its own."""
+    Pick.objects.filter(run_id=run_id, shard_id=result["shard"]).delete()
+    file = result["file"]
+    rows = collecting.pick_lines(io.BytesIO(store.open_file(file["path"]).read()))
+    with connection.cursor() as cursor, cursor.copy(COPY) as copy:
+        for row in rows:
+            copy.write_row((run_id, result["shard"], *row))
+
+
+__all__ = ["Run", "Selection"]

@@ -1,0 +1,202 @@
+"""What the steps of a run read: its method with parameters, its target, its shards, the values of earlier passes."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from functools import cached_property, lru_cache
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+from django.db.models.functions import Now
+from numpy.typing import NDArray
+
+from config.faults import Fault
+from curation.content import Mapping as Columns
+from curation.content import columns as view_of
+from curation.content.model import root
+from jobs import queries as jobs
+from jobs.models import Job, Worker
+from selection import methods, store
+from selection import models as rows
+from selection.methods.base import EMPTY_TARGET, Ctx, Item, Method, Part, Pass, Target, Value, items, no_tick
+
+
+class Values(Mapping[str, Value]):
+    """The reduced values of earlier passes, each loaded when it is first asked for."""
+
+    def __init__(self, paths: Mapping[str, str]) -> None:
+        self._paths = paths
+
+    def __getitem__(self, name: str) -> Value:
+        return part(self._paths[name])
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._paths)
+
+    def __len__(self) -> int:
+        return len(self._paths)
+
+
+@lru_cache(maxsize=4)  # parts are named by their content, so what was loaded stays true
+def part(path: str) -> Value:
+    return methods.load(store.load_part(path))
+
+
+def parts(paths: Sequence[str]) -> list[Part]:
+    """Parts that are read once; they would only push the values of earlier passes out of the cache."""
+    return [methods.load(store.load_part(path)) for path in paths]
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """A run as its steps see it. Everything here follows from the run's row, so every worker sees the same."""
+
+    run: rows.Run
+
+    @classmethod
+    def of(cls, job: Job) -> "Inputs":
+        return cls(rows.Run.objects.select_related("pool", "target").get(pk=job.params["run"]))
+
+    @cached_property
+    def method(self) -> Method:
+        """Raises `Fault` run.other_version where this worker would give other picks than the run promises."""
+        try:
+            found = methods.METHODS[self.run.method]
+        except KeyError:
+            raise Fault("run.no_method", method=self.run.method) from None
+        if found.version != self.run.method_version:
+            raise Fault("run.other_version", method=found.title, mine=found.version, wanted=self.run.method_version)
+        return found
+
+    @cached_property
+    def params(self) -> Any:
+        return methods.parse_params(self.method.Params, self.run.params)
+
+    @cached_property
+    def options(self) -> methods.Options:
+        return methods.parse_params(methods.Options, self.run.options)
+
+    @cached_property
+    def passes(self) -> list[Pass]:
+        return list(self.method.passes(self.params))
+
+    @cached_property
+    def stages(self) -> list[tuple[str, int]]:
+        """The passes of the job: (stage, number of the method's pass)."""
+        made = []
+        for number, one in enumerate(self.passes):
+            made.append(("map", number))
+            if one.reduce is not None:
+                made.append(("reduce", number))
+        return [*made, ("choose", 0), ("collect", 0)]
+
+    def title(self, index: int) -> str:
+        """What a person reads over a pass of the job."""
+        stage, number = self.stages[index]
+        one = self.passes[number]
+        name = one.title or one.name
+        return {"map": name, "reduce": f"{name}: sum up", "choose": "Choose", "collect": "Collect reasons"}[stage]
+
+    @cached_property
+    def target(self) -> Target:
+        if self.run.target_id is None:
+            return EMPTY_TARGET
+        found = list(rows.TargetRow.objects.filter(target_id=self.run.target_id))
+        return Target(
+            tuple(row.key for row in found), tuple(row.unpacked() for row in found), tuple(row.group for row in found)
+        )
+
+    @cached_property
+    def shards(self) -> list[rows.Shard]:
+        """The pinned shards in order. Raises `Fault` run.shard_gone."""
+        found = rows.Shard.objects.in_bulk([pinned["id"] for pinned in self.run.shards])
+        if any(one["id"] not in found or found[one["id"]].sha256 != one["sha256"] for one in self.run.shards):
+            raise Fault("run.shard_gone", pool=self.run.pool.name)
+        return [found[pinned["id"]] for pinned in self.run.shards]
+
+    def ctx(self, job: Job, before: int, tick: Callable[[int], None] = no_tick) -> Ctx:
+        """What a map or reduce of pass `before` may know: the values of the passes before it."""
+        paths = {one.name: jobs.results(job, reduce_name(one))[0]["path"] for one in self.passes[:before] if one.reduce}
+        return Ctx(self.params, self.target, self.run.seed, self.run.rows, Values(paths), tick)
+
+    def items(self, number: int, ctx: Ctx) -> list[Item]:
+        one = self.passes[number]
+        if one.over is not None:
+            return list(one.over(ctx))
+        # No core idles over a pool that the method would leave in one piece; how it is cut changes no score.
+        pieces = min(2 * slots(one.queue), int(self.method.seconds(ctx.rows, len(ctx.target), ctx.params)))
+        most = min(one.rows_per_item(ctx), -(-ctx.rows // max(pieces, 1)) or 1)
+        return items([shard.rows for shard in self.shards], most)
+
+    def score_parts(self, job: Job) -> list[dict[str, Any]]:
+        """path and shard of each score column, in item order."""
+        return jobs.results(job, self.passes[-1].name)
+
+
+def slots(queue: str) -> int:
+    """Steps of this queue that run at once, by what the workers said of late; at least one."""
+    alive = Worker.objects.filter(seen_at__gt=Now() - timedelta(minutes=2), queues__contains=queue)
+    return max(1, sum(alive.values_list("slots", flat=True)))
+
+
+def reduce_name(one: Pass) -> str:
+    return f"{one.name}.sum"
+
+
+class ShardRows:
+    """One shard (or a range of it): its own columns at once, rendered views when asked for."""
+
+    def __init__(self, shard: rows.Shard, start: int = 0, stop: int | None = None) -> None:
+        self.shard, self.start = shard, start
+        self.stop = shard.rows if stop is None else stop
+        self.mapping = Columns.from_dict(shard.mapping)
+
+    def __len__(self) -> int:
+        return self.stop - self.start
+
+    def load(self, name: str) -> Sequence[str]:
+        """What `methods.Shard` asks for: keys, sources, or a view."""
+        if name == "keys":
+            return self.column(store.KEY).to_pylist()
+        if name == "sources":
+            return self.column(store.SOURCE).to_pylist()
+        return view_of(self._content, self.mapping, name)
+
+    def column(self, name: str) -> pa.ChunkedArray:
+        return store.rows(self.shard, self.start, self.stop, [name]).column(0)
+
+    @cached_property
+    def _content(self) -> pa.Table:
+        """Only the columns that the mapping names."""
+        with store.open_shard(self.shard) as file:
+            there = [name for name in file.schema_arrow.names if name not in store.OWN]
+        wanted = {root(path, there) for path in self.mapping.to_dict().values()}
+        return store.rows(self.shard, self.start, self.stop, [name for name in there if name in wanted])
+
+    def chars(self) -> NDArray[np.int32]:
+        return self.column(store.CHARS).to_numpy().astype(np.int32)
+
+    def sources(self) -> tuple[NDArray[np.int32], list[str]]:
+        """Codes and names."""
+        coded = self.column(store.SOURCE).combine_chunks().fill_null("").dictionary_encode()
+        if isinstance(coded, pa.ChunkedArray):
+            coded = coded.combine_chunks()
+        return coded.indices.to_numpy().astype(np.int32), coded.dictionary.to_pylist()
+
+
+def take(shard: rows.Shard, places: NDArray[np.int64]) -> pa.Table:
+    """The rows at these positions, in that order; each row group that holds one is read once."""
+    if not len(places):
+        return store.rows(shard, 0, 0)
+    order = np.argsort(places, kind="stable")
+    ascending = places[order]
+    groups = ascending // store.ROW_GROUP
+    tables = []
+    for group in np.unique(groups):
+        start = int(group) * store.ROW_GROUP
+        within = ascending[groups == group] - start
+        tables.append(store.rows(shard, start, start + store.ROW_GROUP).take(pa.array(within)))
+    back = np.empty_like(order)
+    back[order] = np.arange(len(order))
+    return pa.concat_tables(tables).take(pa.array(back))
