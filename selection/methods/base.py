@@ -23,11 +23,10 @@ Part = dict[str, NDArray[Any]]
 Value = dict[str, NDArray[Any]]
 
 
-@dataclass(frozen=True, slots=True)
-class Item:
+class Item(NamedTuple):
     """Rows start..stop of one shard: the work of one map. `shard` is the shard's place in the run, from 0."""
 
-    index: int
+    index: int  # type: ignore[assignment]  # shadows tuple.index, which nobody asks an item for
     shard: int
     start: int
     stop: int
