@@ -3,7 +3,8 @@
 from typing import Any
 
 from django.conf import settings
-from django.core.checks import Error, Tags, Warning, register
+from django.core.checks import Error, Tags, register
+from django.core.checks import Warning as Caution
 
 
 @register(Tags.urls)
@@ -36,11 +37,11 @@ def secret_key_is_own(app_configs: Any, **kwargs: Any) -> list[Error]:
 
 
 @register(Tags.security, deploy=True)
-def site_url_is_https(app_configs: Any, **kwargs: Any) -> list[Warning]:
+def site_url_is_https(app_configs: Any, **kwargs: Any) -> list[Caution]:
     if settings.SITE_URL.startswith("https://"):
         return []
     return [
-        Warning(
+        Caution(
             f"SITE_URL is {settings.SITE_URL}: links in e-mails would lead there, and cookies travel in clear.",
             hint="Set SITE_URL to the https address under which people reach Winnow.",
             id="winnow.W003",

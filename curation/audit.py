@@ -7,7 +7,9 @@ from django.db import connection, models
 from curation.models import AuditEvent, Team, User
 
 
-def audit(action: str, *, actor: User | None, team: Team | None, target: models.Model | None = None, **facts: Any) -> None:
+def audit(
+    action: str, *, actor: User | None, team: Team | None, target: models.Model | None = None, **facts: Any
+) -> None:
     """Write one line of the record. `facts` are JSON values: numbers, names, never the text of an example."""
     if not connection.in_atomic_block:
         raise RuntimeError("audit() belongs into the transaction of the action")

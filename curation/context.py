@@ -30,7 +30,7 @@ def frame(request: HttpRequest) -> dict[str, Any]:
 
 
 def _nav(request: HttpRequest, team: Team) -> list[dict[str, Any]]:
-    entries = []
+    entries: list[dict[str, Any]] = []
     for label, name, icon in NAV:
         try:
             url = reverse(name, args=[team.slug])

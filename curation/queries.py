@@ -12,5 +12,5 @@ def members_page(team: Team) -> dict[str, Any]:
         "members": found,
         "invitations": Invitation.objects.open().filter(team=team).select_related("made_by").order_by("-created_at"),
         "events": AuditEvent.objects.filter(team_id=team.pk).order_by("-at", "-pk")[:20],
-        "roles": [role for role in Role],
+        "roles": list(Role),
     }

@@ -63,4 +63,10 @@ def _show(job: Job, shown: Progress, bars: dict[int, TaskID]) -> None:
         left = f"{entry.eta:,.0f} s left" if entry.eta and entry.state == "running" else ""
         done = entry.state == "done"
         total = entry.total or (1 if done else None)
-        shown.update(bars[entry.index], total=total, completed=total if done else entry.done, rate="" if done else rate, left=left)
+        shown.update(
+            bars[entry.index],
+            total=total,
+            completed=total if done else entry.done,
+            rate="" if done else rate,
+            left=left,
+        )

@@ -192,7 +192,8 @@ def rows(shard: Shard, start: int = 0, stop: int | None = None, columns: Sequenc
     """Rows `start` to `stop` (positions within the shard) as a table; only the row groups that hold them are read."""
     with open_shard(shard) as file:
         stop = shard.rows if stop is None else min(stop, shard.rows)
-        first, groups, at = 0, [], 0
+        first, at = 0, 0
+        groups: list[int] = []
         for number in range(file.metadata.num_row_groups):
             count = file.metadata.row_group(number).num_rows
             if at + count > start and at < stop:

@@ -35,7 +35,9 @@ class StorageUploadHandler(FileUploadHandler):
         self._writing: Any = None
         self._file: BinaryIO | None = None
 
-    def handle_raw_input(self, input_data: Any, META: Any, content_length: int, boundary: Any, encoding: Any = None) -> None:  # noqa: N803
+    def handle_raw_input(
+        self, input_data: Any, META: Any, content_length: int, boundary: Any, encoding: Any = None  # noqa: N803
+    ) -> None:
         if content_length > settings.UPLOAD_MAX_BYTES + (1 << 20):
             raise too_large()
 
@@ -74,7 +76,13 @@ class StorageUploadHandler(FileUploadHandler):
 
 def too_large() -> Fault:
     limit = settings.UPLOAD_MAX_BYTES
-    shown = f"{limit / (1 << 30):g} GiB" if limit >= 1 << 30 else f"{limit / (1 << 20):g} MiB" if limit >= 1 << 20 else f"{limit:,} bytes"
+    shown = (
+        f"{limit / (1 << 30):g} GiB"
+        if limit >= 1 << 30
+        else f"{limit / (1 << 20):g} MiB"
+        if limit >= 1 << 20
+        else f"{limit:,} bytes"
+    )
     return Fault("upload.too_large", limit=shown)
 
 

@@ -24,7 +24,9 @@ class Cast:
 
 
 def make_cast() -> Cast:
-    people = {name: User.objects.create(email=f"{name}@example.org", name=name.title()) for name in (*ROLES, "stranger")}
+    people = {
+        name: User.objects.create(email=f"{name}@example.org", name=name.title()) for name in (*ROLES, "stranger")
+    }
     team = create_team(name="Ward", owner=people["owner"])
     for name in ROLES[1:]:
         Membership.objects.create(team=team, user=people[name], role=Role(name))

@@ -56,9 +56,7 @@ def team_rename(request: HttpRequest, slug: str) -> HttpResponse:
     if request.method == "POST" and form.is_valid():
         actions.rename_team(team=team, name=form.cleaned_data["name"], by=request.user)  # type: ignore[arg-type]
         return see_other(reverse("team_members", args=[slug]))
-    return page(
-        request, "curation/team_rename.html", {"team": team, "form": form}, status=422 if form.errors else 200
-    )
+    return page(request, "curation/team_rename.html", {"team": team, "form": form}, status=422 if form.errors else 200)
 
 
 @members

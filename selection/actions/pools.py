@@ -57,7 +57,9 @@ def draft_import(*, pool: Pool, by: User | None, name: str, path: str, seen: for
 
 
 @transaction.atomic
-def new_pool_from_file(*, team: Team, by: User | None, pool_name: str, name: str, path: str, description: str = "") -> Import:
+def new_pool_from_file(
+    *, team: Team, by: User | None, pool_name: str, name: str, path: str, description: str = ""
+) -> Import:
     """A pool and the draft of its first import. Raises `Fault` for a bad file or a taken name."""
     seen = look_at(path, name)
     pool = create_pool(team=team, name=pool_name, by=by, description=description)
@@ -73,7 +75,7 @@ def start_import(*, import_: Import, by: User | None, mapping: Mapping, max_bad_
         raise Fault("import.mapping", why=f"The mapping {error.why}.") from None
     pool = Pool.objects.select_for_update().get(pk=import_.pool_id)  # two starts at once meet here
     fresh = Import.objects.select_for_update().get(pk=import_.pk)
-    if fresh.job_id is not None and not (fresh.job.is_final and fresh.job.state != Job.State.SUCCEEDED):
+    if fresh.job is not None and (not fresh.job.is_final or fresh.job.state == Job.State.SUCCEEDED):
         raise Fault("import.started", name=fresh.name)
     if not store.exists(fresh.path):
         raise Fault("import.gone", name=fresh.name)
@@ -167,4 +169,9 @@ def delete_pool(*, pool: Pool, by: User | None, with_runs: bool = False) -> None
     Pool.objects.filter(pk=pk).delete()
     for job in jobs_:
         jobs.discard(job=job)
-    transaction.on_commit(lambda: (store.delete_prefix(f"pools/{pk}"), _forget(*paths)))
+
+    def forget() -> None:
+        store.delete_prefix(f"pools/{pk}")
+        _forget(*paths)
+
+    transaction.on_commit(forget)

@@ -44,7 +44,9 @@ class EditPoolForm(forms.Form):
 class DeletePoolForm(forms.Form):
     """Deleting asks for the name: it takes rows that nobody can bring back."""
 
-    confirm = forms.CharField(label="Type the name of the pool to confirm", widget=forms.TextInput(attrs={"autocomplete": "off"}))
+    confirm = forms.CharField(
+        label="Type the name of the pool to confirm", widget=forms.TextInput(attrs={"autocomplete": "off"})
+    )
     with_runs = forms.BooleanField(label="and its runs, with their picks", required=False)
 
     def __init__(self, *args: Any, name: str, runs: int, **kwargs: Any) -> None:
@@ -84,9 +86,13 @@ class MappingForm(forms.Form):
             root = path.split(".")[0].split("[")[0]
             if path and path not in self.columns and root not in self.columns:
                 near = ", ".join(self.columns[:8])
-                self.add_error(name, f"There is no column {root}. The columns are {near}{' …' if len(self.columns) > 8 else ''}.")
+                self.add_error(
+                    name, f"There is no column {root}. The columns are {near}{' …' if len(self.columns) > 8 else ''}."
+                )
         if not any(data.get(name) for name in ("instruction", "input", "messages", "text")):
-            raise forms.ValidationError("Choose at least the column of the instruction, of the messages, or of the text.")
+            raise forms.ValidationError(
+                "Choose at least the column of the instruction, of the messages, or of the text."
+            )
         return data
 
     @property

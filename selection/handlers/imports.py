@@ -40,7 +40,9 @@ class ImportKind(Kind):
         if index:
             return None
         found = Import.objects.get(pk=job.params["import"])
-        return PassPlan("read", "Read, check and store the rows", [StepPlan({"import": found.pk}, "cpu", found.bytes)], "bytes")
+        return PassPlan(
+            "read", "Read, check and store the rows", [StepPlan({"import": found.pk}, "cpu", found.bytes)], "bytes"
+        )
 
     def run(self, step: Step, beat: Beat) -> dict[str, Any]:
         found = Import.objects.select_related("pool").get(pk=step.payload["import"])
@@ -92,8 +94,13 @@ class ImportKind(Kind):
         found = Import.objects.filter(pk=job.params["import"]).first()
         if found is None:
             return
-        path = found.path if unreadable else ""
-        transaction.on_commit(lambda: (sweep(found.pool_id), store.delete(path)))
+        path, pool_id = found.path if unreadable else "", found.pool_id
+
+        def clean() -> None:
+            sweep(pool_id)
+            store.delete(path)
+
+        transaction.on_commit(clean)
 
 
 def sweep(pool_id: int) -> None:
@@ -137,7 +144,11 @@ class Reading:
             self.refuse(batch.lines[wrong.row], f"{wrong.field} {wrong.why}", excerpt)
         table = checked.table
         if table.num_rows:
-            own = {store.KEY: pa.array(self.ledger.claim(checked.keys)), store.SOURCE: checked.sources, store.CHARS: checked.chars}
+            own = {
+                store.KEY: pa.array(self.ledger.claim(checked.keys)),
+                store.SOURCE: checked.sources,
+                store.CHARS: checked.chars,
+            }
             table = table.drop_columns([name for name in own if name in table.column_names])
             for name, column in own.items():
                 table = table.append_column(name, column)
@@ -178,7 +189,13 @@ class Reading:
         table, rest = whole.slice(0, count), whole.slice(count)
         written = store.write_shard(self.found.pool_id, table)
         self.shards.append(
-            {"path": written.path, "sha256": written.sha256, "rows": written.rows, "bytes": written.bytes, "stats": stats(table)}
+            {
+                "path": written.path,
+                "sha256": written.sha256,
+                "rows": written.rows,
+                "bytes": written.bytes,
+                "stats": stats(table),
+            }
         )
         # A copy, so that the shard's memory is not kept alive by the few rows behind it.
         self.held = [pa.Table.from_batches(rest.combine_chunks().to_batches())] if rest.num_rows else []

@@ -28,7 +28,11 @@ def pools_page(team: Team) -> dict[str, Any]:
         importing=Count("imports", filter=busy, distinct=True),
     )  # fmt: skip
     total = Pool.objects.visible().filter(team=team).aggregate(rows=Sum("rows"), bytes=Sum("bytes"))
-    return {"pools": list(pools.order_by("-created_at")), "total_rows": total["rows"] or 0, "total_bytes": total["bytes"] or 0}
+    return {
+        "pools": list(pools.order_by("-created_at")),
+        "total_rows": total["rows"] or 0,
+        "total_bytes": total["bytes"] or 0,
+    }
 
 
 @dataclass(frozen=True, slots=True)

@@ -67,7 +67,13 @@ def _mapping(request: HttpRequest, found: Import, do: str) -> HttpResponse:
         "preview": preview_rows(seen, mapping, settings.FIELD_MAX_CHARS),
     }  # fmt: skip
     # A preview while somebody is still choosing is no mistake; starting with a bad mapping is.
-    return page(request, "selection/import_map.html", context, part="preview", status=422 if posted and not valid and do == "start" else 200)
+    return page(
+        request,
+        "selection/import_map.html",
+        context,
+        part="preview",
+        status=422 if posted and not valid and do == "start" else 200,
+    )
 
 
 def _typed(form: MappingForm) -> Mapping:

@@ -48,7 +48,9 @@ def _pool_new(request: HttpRequest, slug: str) -> HttpResponse:
                 )  # fmt: skip
                 return see_other(made.get_absolute_url())
             except Fault as fault:
-                form.add_error("name" if fault.code == "pool.name_taken" else "file", f"{fault.title}. {fault.what} {fault.advice}")
+                form.add_error(
+                    "name" if fault.code == "pool.name_taken" else "file", f"{fault.title}. {fault.what} {fault.advice}"
+                )
         _remove(request)
     return page(request, "selection/pool_new.html", frame(team) | {"form": form}, status=422 if form.errors else 200)
 
@@ -82,7 +84,10 @@ def _pool_add(request: HttpRequest, pool_id: int) -> HttpResponse:
                 form.add_error("file", f"{fault.title}. {fault.what} {fault.advice}")
         _remove(request)
     return page(
-        request, "selection/pool_new.html", frame(pool.team) | {"form": form, "pool": pool}, status=422 if form.errors else 200
+        request,
+        "selection/pool_new.html",
+        frame(pool.team) | {"form": form, "pool": pool},
+        status=422 if form.errors else 200,
     )
 
 
@@ -107,7 +112,10 @@ def pool_edit(request: HttpRequest, pool_id: int) -> HttpResponse:
         except Fault as fault:
             form.add_error("name", f"{fault.what} {fault.advice}")
     return page(
-        request, "selection/pool_edit.html", frame(found.team) | {"pool": found, "form": form}, status=422 if form.errors else 200
+        request,
+        "selection/pool_edit.html",
+        frame(found.team) | {"pool": found, "form": form},
+        status=422 if form.errors else 200,
     )
 
 

@@ -59,14 +59,24 @@ def bare_saves(text: str) -> list[int]:
 
 
 def managers(text: str) -> list[int]:
-    return [n for n, line in enumerate(text.splitlines(), 1) if re.search(r"\.objects\.(?!for_user\b|open\b|visible\b)", line)]
+    return [
+        n
+        for n, line in enumerate(text.splitlines(), 1)
+        if re.search(r"\.objects\.(?!for_user\b|open\b|visible\b)", line)
+    ]
 
 
 RULES = [
     ("nothing is declared safe by hand", markers_of_trust, APPS, "x = mark_safe(text)", set()),
     ("no pickle", pickling, APPS, "import pickle\npickle.loads(b'')", set()),
     ("no bare save of an existing row", bare_saves, APPS, "row.save()", {"curation/adapter.py"}),
-    ("views get objects through access", managers, ("curation/views", "selection/views"), "Pool.objects.get(pk=1)", set()),
+    (
+        "views get objects through access",
+        managers,
+        ("curation/views", "selection/views"),
+        "Pool.objects.get(pk=1)",
+        set(),
+    ),
 ]
 
 
@@ -85,11 +95,21 @@ def test_rule_holds_and_catches(name, rule, folders, offender, except_):
 TEMPLATES = sorted((ROOT / "templates").rglob("*.html"))
 IN_TEMPLATES = [
     ("no inline style", re.compile(r"<[^>{]*\sstyle\s*="), '<p style="color:red">', set()),
-    ("no inline script", re.compile(r"<script(?![^>]*\bsrc=)", re.I), "<script>alert(1)</script>", set()),
+    ("no inline script", re.compile(r"<script(?![^>]*\bsrc=)", re.IGNORECASE), "<script>alert(1)</script>", set()),
     ("no inline handler", re.compile(r"<[^>{]*\son[a-z]+\s*="), '<a onclick="x()">', set()),
     ("nothing is marked safe", re.compile(r"\|\s*safe\b|autoescape off"), "{{ text|safe }}", set()),
-    ("hx-disable only around untrusted text", re.compile(r"hx-disable"), "<div hx-disable>", {"components/_untrusted.html"}),
-    ("no foreign address", re.compile(r"""(?:src|href)\s*=\s*["'](?:https?:)?//"""), '<img src="//cdn.example/x">', set()),
+    (
+        "hx-disable only around untrusted text",
+        re.compile(r"hx-disable"),
+        "<div hx-disable>",
+        {"components/_untrusted.html"},
+    ),
+    (
+        "no foreign address",
+        re.compile(r"""(?:src|href)\s*=\s*["'](?:https?:)?//"""),
+        '<img src="//cdn.example/x">',
+        set(),
+    ),
 ]
 
 
@@ -99,7 +119,7 @@ def test_templates_hold(name, pattern, offender, except_):
     found = []
     for path in TEMPLATES:
         relative = str(path.relative_to(ROOT / "templates"))
-        text = re.sub(r"\{#.*?#\}|\{% comment.*?endcomment %\}", "", path.read_text("utf-8"), flags=re.S)
+        text = re.sub(r"\{#.*?#\}|\{% comment.*?endcomment %\}", "", path.read_text("utf-8"), flags=re.DOTALL)
         if relative not in except_ and pattern.search(text):
             found.append(relative)
     assert found == []
@@ -141,7 +161,9 @@ def test_the_web_process_never_loads_the_heavy_libraries():
         "heavy = {'torch', 'faiss', 'transformers', 'sentence_transformers', 'sklearn', 'pandas', 'datasets'};"
         "found = sorted(heavy & set(sys.modules)); print(found); sys.exit(bool(found))"
     )
-    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=60, env=os.environ)
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=60, env=os.environ
+    )
     assert done.returncode == 0, done.stdout + done.stderr
 
 
@@ -168,7 +190,7 @@ def test_every_setting_is_in_the_example_and_the_reference():
 
 
 def test_every_fault_is_in_the_reference():
-    import curation.faults
+    import curation.faults  # noqa: F401
     import selection.faults  # noqa: F401
     from config.faults import CATALOGUE
 

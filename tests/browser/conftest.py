@@ -70,7 +70,9 @@ def site(tmp_path_factory):
     }
     made = Site(f"http://127.0.0.1:{port}", env, folder)
     made.manage("migrate", "--verbosity", "0")
-    made.manage("create_owner", EMAIL, "--name", "Olive Owner", "--team", TEAM, "--password-stdin", stdin=f"{PASSWORD}\n")
+    made.manage(
+        "create_owner", EMAIL, "--name", "Olive Owner", "--team", TEAM, "--password-stdin", stdin=f"{PASSWORD}\n"
+    )
     before = dict(os.environ)
     os.environ.update(env)
     try:
@@ -130,7 +132,9 @@ def tab(site, chrome, signed_in, request):
     page = context.new_page()
     troubles: list[str] = []
     page.on("pageerror", lambda error: troubles.append(str(error)))
-    page.on("console", lambda line: troubles.append(line.text) if line.type == "error" and not expected(line.text) else None)
+    page.on(
+        "console", lambda line: troubles.append(line.text) if line.type == "error" and not expected(line.text) else None
+    )
     yield page
     context.close()
     assert troubles == []

@@ -15,7 +15,9 @@ def test_a_taken_port_gives_the_next_free_one():
 
 
 def test_leaving_stops_what_was_started_even_if_it_ignores_sigterm(tmp_path):
-    stubborn = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print('up', flush=True); time.sleep(60)"
+    stubborn = (
+        "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print('up', flush=True); time.sleep(60)"
+    )
     with Processes(tmp_path) as children:
         child = children.start("stubborn", sys.executable, "-c", stubborn)
         while b"up" not in child.log.read_bytes():

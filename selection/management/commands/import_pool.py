@@ -40,7 +40,9 @@ class Command(BaseCommand):
             team = one_team(options["team"])
             found = self.receive(team, options)
             mapping = self.mapping(found, options["map"])
-            console.print(f"Reading {found.name}: " + ", ".join(f"{part} = {path}" for part, path in mapping.to_dict().items()))
+            console.print(
+                f"Reading {found.name}: " + ", ".join(f"{part} = {path}" for part, path in mapping.to_dict().items())
+            )
             job = actions.start_import(import_=found, by=None, mapping=mapping, max_bad_share=options["max_bad"] / 100)
         except Fault as fault:
             raise CommandError(str(fault)) from None
@@ -52,9 +54,13 @@ class Command(BaseCommand):
             raise
         found.refresh_from_db()
         pool = found.pool
-        console.print(f"[bold]{found.rows_good:,}[/bold] rows are in [bold]{pool.name}[/bold] (/pools/{pool.pk}/), {pool.rows:,} in all.")
+        console.print(
+            f"[bold]{found.rows_good:,}[/bold] rows are in [bold]{pool.name}[/bold] (/pools/{pool.pk}/), {pool.rows:,} in all."
+        )
         if found.rows_bad:
-            console.print(f"{found.rows_bad:,} rows could not be read; the list is at /imports/{found.pk}/ with line and reason.")
+            console.print(
+                f"{found.rows_bad:,} rows could not be read; the list is at /imports/{found.pk}/ with line and reason."
+            )
 
     def receive(self, team: Team, options: dict[str, Any]) -> Import:
         source = options["source"]
@@ -110,7 +116,9 @@ def one_team(slug: str) -> Team:
     if slug:
         found = next((team for team in teams if team.slug == slug), None) or Team.objects.filter(slug=slug).first()
         if found is None:
-            raise CommandError(f"There is no team {slug}. There are: {', '.join(team.slug for team in teams) or 'none yet'}.")
+            raise CommandError(
+                f"There is no team {slug}. There are: {', '.join(team.slug for team in teams) or 'none yet'}."
+            )
         return found
     if len(teams) == 1:
         return teams[0]
