@@ -14,8 +14,8 @@ LETTER = (
     "Dear Dr Hall,\n\nThis 67-year-old retired joiner came in with three weeks of breathlessness on the stairs and "
     "swollen ankles. He sleeps on three pillows. His blood pressure was 152/94 mmHg, the pulse irregular at 96 "
     "a minute, and there were fine crackles at both bases.\n\nThe echocardiogram shows an ejection fraction of 38 %. "
-    "I have started furosemide 40 mg in the morning and bisoprolol 1.25 mg, and would be glad if you could check his kidney function "
-    "in a week."
+    "I have started furosemide 40 mg in the morning and bisoprolol 1.25 mg, and would be glad if you could check his "
+    "kidney function in a week."
 )
 LONG = "\n\n".join(f"Paragraph {number}. {LETTER.replace(chr(10), ' ')}" for number in range(1, 41))
 STRANGE = "Invoice \u202egpj.exe\u202c from acme\u200b.example\x07 with a \x00 inside"
@@ -123,7 +123,7 @@ def pictures() -> dict[str, Any]:
     """The plots: scores with a cut, lengths of three series, shares with and without picks, 300 sources."""
     edges = [number / 40 for number in range(21)]
     scores = [90, 410, 1_900, 6_200, 15_000, 27_000, 33_500, 31_000, 24_700, 18_000, 12_400, 8_300, 5_600, 3_900, 2_300]
-    lengths = [0, 50, 100, 150, 225, 340, 500, 760, 1_140, 1_700, 2_560, 3_840, 5_760, 8_640, 12_960]
+    lengths = [20, 50, 100, 150, 225, 340, 500, 760, 1_140, 1_700, 2_560, 3_840, 5_760, 8_640, 12_960]
     pool = [2, 9, 22, 31, 48, 61, 71, 64, 52, 33, 19, 9, 4, 1]
     picks = [0, 0, 1, 4, 9, 26, 51, 74, 58, 31, 12, 3, 0, 0]
     random = [2, 8, 23, 29, 50, 59, 73, 62, 54, 32, 20, 8, 4, 1]

@@ -156,6 +156,11 @@ class Shown:
     length: int
 
 
+CONTROL = (
+    "NUL", "SOH", "STX", "ETX", "EOT", "ENQ", "ACK", "BEL", "BS", "HT", "LF", "VT", "FF", "CR", "SO", "SI",
+    "DLE", "DC1", "DC2", "DC3", "DC4", "NAK", "SYN", "ETB", "CAN", "EM", "SUB", "ESC", "FS", "GS", "RS", "US",
+)  # fmt: skip
+
 # Everything that is drawn as nothing, or changes how its neighbours are drawn; line ends and tabs stay as they are.
 UNSEEN = re.compile(
     "([\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u00ad\ud800-\udfff\ue000-\uf8ff\ufff9-\ufffb" + "".join(BIDI) + "]|\r(?!\n))"
@@ -209,9 +214,7 @@ def _symbol(character: str) -> str:
     code = ord(character)
     if character in BIDI:
         return BIDI[character]
-    if code < 32:
-        return chr(0x2400 + code)
-    return "\u2421" if code == 127 else f"{code:04X}"
+    return CONTROL[code] if code < 32 else "DEL" if code == 127 else f"{code:04X}"
 
 
 def _name(character: str) -> str:
