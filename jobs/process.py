@@ -53,6 +53,10 @@ def enter_child(number: int) -> None:
     _here.number = number
 
 
+def is_child() -> bool:
+    return _parent is not None
+
+
 def label() -> str:
     """What the progress page calls whoever runs a step: `cpu-1@host`."""
     number = getattr(_here, "number", None)

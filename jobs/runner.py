@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from functools import partial
 from typing import Any
 
@@ -77,8 +78,9 @@ def _end_well_or_badly(step: Step, beat: Beat) -> None:
         error_id = passes.new_error_id()
         unforeseen("step.error", error, error_id=error_id)
         lease.error(step, error_id)
-    except BaseException:  # Ctrl-C, SystemExit
-        lease.release(step)
+    except BaseException:  # Ctrl-C, SystemExit: they go on, whatever becomes of the lease
+        with suppress(LeaseLost, *DATABASE_TROUBLE):
+            lease.release(step)
         raise
 
 

@@ -19,6 +19,7 @@ from jobs.tick import Ticker
 
 _ticker: Ticker | None = None
 _name = ""
+_told_to_end = threading.Event()
 
 
 @signals.worker_init.connect
@@ -35,14 +36,26 @@ def child_process(**kwargs: object) -> None:
     process.own_connections()
     process.enter_child(getattr(current_process(), "index", 0) + 1)
     # The thread waits from the start: in a signal handler hardly anything else is safe than setting an event.
-    asked = threading.Event()
-    threading.Thread(target=give_up, args=[asked], name="jobs-give-up", daemon=True).start()
-    signal.signal(signal.SIGTERM, lambda *_: asked.set())
+    threading.Thread(target=give_up, args=[_told_to_end], name="jobs-give-up", daemon=True).start()
 
 
-def give_up(asked: threading.Event) -> None:
+@signals.task_prerun.connect
+def hear_sigterm(**kwargs: object) -> None:
+    """In a forked child, before its first task: the pool puts its own handlers in place after `child_process`.
+
+    Theirs raises `SystemExit` wherever the step happens to be: in a commit, or in code that swallows it.
+    """
+    if process.is_child() and signal.getsignal(signal.SIGTERM) is not told_to_end:
+        signal.signal(signal.SIGTERM, told_to_end)
+
+
+def told_to_end(*_: object) -> None:
+    _told_to_end.set()
+
+
+def give_up(told: threading.Event) -> None:
     """SIGTERM in a child (its whole group is told to end): the steps are ready for others, then the end at once."""
-    asked.wait()
+    told.wait()
     threading.Timer(5, os._exit, [1]).start()
     process.stop_here()
     for step in heart().held():

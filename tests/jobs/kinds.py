@@ -3,6 +3,7 @@
 What `store` and the hooks write goes to a plain table without a unique key, so that a row written twice shows.
 """
 
+import contextlib
 import json
 import os
 import signal
@@ -122,11 +123,21 @@ def todo(step: Step) -> str:
 def work(step: Step, beat: Beat) -> None:
     if "call" in step.payload:
         CALLS[step.payload["call"]](step, beat)
+    if step.payload.get("deaf"):
+        deaf(step.payload["deaf"])
     end, total = time.monotonic() + step.payload.get("seconds", 0), step.total or 100
     start = time.monotonic()
     while (now := time.monotonic()) < end:
         beat.progress(int(total * (now - start) / (end - start)), total, note="working")
         time.sleep(0.02)
+
+
+def deaf(seconds: float) -> None:
+    """Like a library that never asks and swallows everything."""
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        with contextlib.suppress(BaseException):
+            time.sleep(0.05)
 
 
 def once(job: Job, name: str) -> bool:

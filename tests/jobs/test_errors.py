@@ -1,6 +1,7 @@
 """What happens when a step fails, by whose fault it is."""
 
 import logging
+from datetime import timedelta
 
 import pytest
 from django.db import OperationalError
@@ -39,7 +40,14 @@ def test_pauses_double_with_jitter_and_have_a_bound(start):
     for number, pause in enumerate(pauses):
         longest = min(conf.LONGEST_PAUSE, conf.FIRST_PAUSE * 2**number)
         assert longest / 2 <= pause <= longest
-    assert len({round(pause, 6) for pause in pauses}) == len(pauses)
+
+
+def test_steps_that_were_refused_together_do_not_come_back_together(start):
+    job = start(values(*range(6)))
+    for _ in range(6):
+        lease.retry(lease.claim("cpu", "w"), Transient("busy"))
+    pauses = [step.not_before - step.beat_at for step in job.steps.all()]
+    assert max(pauses) - min(pauses) > timedelta(seconds=0.05)
 
 
 def test_a_service_that_keeps_refusing_fails_the_job_with_its_words(start):
@@ -102,6 +110,7 @@ def test_the_second_unforeseen_error_fails_with_an_id_that_is_in_the_log(start, 
     assert "kinds.py" in lines[0]
     assert "secret text" not in caplog.text
     assert rows(job) == []
+    assert job.steps.get().attempt == 2
 
 
 def test_a_kind_that_no_worker_knows_is_said_plainly_after_a_while(start):

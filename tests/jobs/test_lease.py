@@ -83,20 +83,25 @@ def test_a_heartbeat_keeps_a_step_longer_than_its_lease_and_shows_progress(start
     assert job.version >= version + 5
 
 
-def test_a_step_whose_lease_went_to_somebody_else_stops_at_its_next_check(start):
+def test_a_step_whose_lease_went_to_somebody_else_hears_it_from_the_heartbeat(start):
     job = start(values(1, call="lose"))
+    heard = []
 
     def lose(step, beat):
         Step.objects.filter(pk=step.pk).update(state="ready", token=None, leased_until=None)
-        with pytest.raises(LeaseLost):
+        beat.progress(1)
+        began = time.monotonic()
+        try:
             wait(beat)
-        raise LeaseLost
+        except LeaseLost:
+            heard.append(time.monotonic() - began)
+            raise
 
     CALLS["lose"] = lose
-    step = lease.claim("cpu", "w")
-    runner.run(step)
+    runner.run(lease.claim("cpu", "w"))
     assert states(job) == "ready"
     assert rows(job) == []
+    assert heard[0] < 1.5  # well before the lease would have ended
 
 
 def wait(beat, seconds=5.0):

@@ -115,9 +115,9 @@ def test_each_visible_change_has_a_new_version_and_nothing_else_has(start):
 
 
 def test_a_finished_step_counts_in_full(start):
-    job = start(values(1, total=10))
+    job = start(values(1, 2, total=10))
     lease.finish(lease.claim("cpu", "w"), {"value": 1})
-    assert progress(job)[0].done == 10
+    assert (progress(job)[0].done, progress(job)[0].total) == (10, 20)
 
 
 def test_labels_name_the_worker_and_its_child():

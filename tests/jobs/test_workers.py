@@ -86,7 +86,7 @@ def test_a_step_that_always_kills_its_worker_ends_with_a_reason(plant, start):
     assert Step.objects.get(job=job).attempt == 3
 
 
-def test_a_flushed_broker_loses_no_job(plant, start):
+def test_a_flushed_broker_loses_no_job(plant, start, monkeypatch):
     job = start(values(*range(30), seconds=0.1))
     plant.worker(slots=2)
     until(lambda: "done" in states(job))
@@ -97,6 +97,12 @@ def test_a_flushed_broker_loses_no_job(plant, start):
     until(lambda: finished(job, other), 30, lambda: plant.log("cpu"))
     assert_same_rows_as_without_a_crash(job, *range(30))
     assert_same_rows_as_without_a_crash(other, 5)
+    # The worker sleeps by now, and nobody tells it of this job.
+    with monkeypatch.context() as patch:
+        patch.setattr("jobs.wake.send", lambda wanted: True)
+        third = start(values(6))
+    until(lambda: finished(third), 10, lambda: plant.log("cpu"))
+    assert_same_rows_as_without_a_crash(third, 6)
 
 
 def test_lost_messages_are_replaced_and_doubled_ones_do_nothing(plant, start):
@@ -119,7 +125,7 @@ def test_a_broker_that_is_away_stops_nobody_from_starting_a_job(plant, start):
     plant.server.stop()
     began = time.monotonic()
     job = start(values(1, 2))
-    assert time.monotonic() - began < 4
+    assert time.monotonic() - began < 1.5
     assert states(job) == "ready ready"
     time.sleep(1.5)
     assert worker.poll() is None
@@ -157,7 +163,7 @@ def test_sigterm_gives_a_running_step_back_uncounted_and_at_once(plant, start):
 
 def test_sigterm_to_the_whole_group_gives_the_step_back_as_well(plant, start):
     """As service managers and container runtimes do it: the child hears it before its parent tells it."""
-    job = start(values(1, seconds=60))
+    job = start(values(1, deaf=60))
     worker = plant.worker()
     until(lambda: states(job) == "leased")
     os.killpg(worker.pid, signal.SIGTERM)
