@@ -104,7 +104,7 @@ def web(children: Processes, port: int, host: str = "127.0.0.1", *, reload: bool
     options = ["--reload"] if reload else ["--preload"]
     return children.start(
         "web", PYTHON, "-m", "gunicorn", "config.wsgi", "--bind", f"{host}:{port}", "--workers", "1", "--threads", "8",
-        "--timeout", "0", "--worker-tmp-dir", "/dev/shm" if Path("/dev/shm").is_dir() else "/tmp",  # noqa: S108
+        "--timeout", "0", "--no-control-socket", "--worker-tmp-dir", "/dev/shm" if Path("/dev/shm").is_dir() else "/tmp",  # noqa: S108
         "--access-logfile", "-", *options,
         env={"SITE_URL": f"http://{host}:{port}"},
     )  # fmt: skip

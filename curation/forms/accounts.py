@@ -26,6 +26,7 @@ class InviteForm(forms.Form):
         label="Role",
         choices=[(role.value, f"{role.label}: {role.says}") for role in Role],
         initial=Role.ANNOTATOR,
+        widget=forms.RadioSelect,
     )
     email = forms.EmailField(
         label="E-mail address",

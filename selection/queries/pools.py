@@ -127,7 +127,7 @@ def shown(shard: Shard, start: int, stop: int) -> list[ShownRow]:
             parts = parts_of(read(row, mapping))
         except ContentError as error:  # a later version of Winnow reads more strictly than the one that imported
             parts = [("Row", f"{error.field} {error.why}")]
-        start_of = " ".join(parts[0][1].split())[:240] if parts else ""
+        start_of = " · ".join(" ".join(text.split())[:160] for _, text in parts[:2])
         made.append(
             ShownRow(position + 1, position, row[store.KEY], row[store.SOURCE] or "", row[store.CHARS], parts, start_of)
         )  # fmt: skip
