@@ -85,14 +85,22 @@ def writing(path: str) -> Iterator[IO[bytes]]:
 
 
 def _by_content(prefix: str, suffix: str, data: memoryview | bytes) -> tuple[str, str]:
-    """Write under `prefix/<sha256>.suffix`; returns path and sha256. What is there already is not written again."""
+    """Write under `prefix/<sha256>.suffix`; returns path and sha256. What is there and whole is not written again."""
     sha = hashlib.sha256(data).hexdigest()
     path = f"{prefix}/{sha}.{suffix}"
-    fs = root()[0]
-    if not (fs.exists(_full(path)) and fs.size(_full(path)) == len(data)):
+    if not _holds(path, sha):
         with writing(path) as file:
             file.write(data)
     return path, sha
+
+
+def _holds(path: str, sha256: str) -> bool:
+    """Whether the file is there with this content. Writing a damaged file once more mends it."""
+    try:
+        with root()[0].open(_full(path), "rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest() == sha256
+    except FileNotFoundError:
+        return False
 
 
 def write_shard(pool_id: int, table: pa.Table) -> ShardFile:
@@ -151,24 +159,35 @@ def _read(path: str, sha256: str) -> bytes:
 
 def local_path(path: str, sha256: str) -> Path:
     """Where the file lies on this machine, its sha256 checked once per process and change of the file."""
-    fs, full = root()[0], _full(path)
     if is_local():
-        place = Path(full)
+        place = Path(_full(path))
         if not place.exists():
             raise Fault("store.missing", path=path)
     else:
         place = Path(settings.VAR) / "cache" / sha256
         if not place.exists():
-            place.parent.mkdir(parents=True, exist_ok=True)
-            draft = place.with_name(f"{sha256}.{secrets.token_hex(6)}.part")
-            try:
-                fs.get_file(full, str(draft))
-            except FileNotFoundError:
-                raise Fault("store.missing", path=path) from None
-            draft.replace(place)
+            _fetch(path, place)
     facts = place.stat()
-    _verify(str(place), path, sha256, facts.st_mtime_ns, facts.st_size)
+    try:
+        _verify(str(place), path, sha256, facts.st_mtime_ns, facts.st_size)
+    except Fault:
+        if not is_local():
+            place.unlink(missing_ok=True)  # the copy may be to blame; the next try fetches it again
+        raise
     return place
+
+
+def _fetch(path: str, place: Path) -> None:
+    """Copy a file of a remote store to this machine, whole or not at all."""
+    place.parent.mkdir(parents=True, exist_ok=True)
+    draft = place.with_name(f"{place.name}.{secrets.token_hex(6)}.part")
+    try:
+        root()[0].get_file(_full(path), str(draft))
+        draft.replace(place)
+    except FileNotFoundError:
+        raise Fault("store.missing", path=path) from None
+    finally:
+        draft.unlink(missing_ok=True)
 
 
 @lru_cache(maxsize=4096)
