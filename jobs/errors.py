@@ -1,7 +1,7 @@
 """What a step may raise. `config.faults.Fault` belongs to them: the person's data or settings are at fault."""
 
 
-class Transient(Exception):  # noqa: N818  (a state of the world, like Cancelled)
+class Transient(Exception):
     """The world outside is at fault for now: a busy service, a deadlock. The step runs again later.
 
     `retry_after` is the pause in seconds that the other side asked for; without one the pause doubles
@@ -13,7 +13,7 @@ class Transient(Exception):  # noqa: N818  (a state of the world, like Cancelled
         self.why, self.retry_after = why, retry_after
 
 
-class Stop(Exception):  # noqa: N818
+class Stop(Exception):
     """The step must stop between two batches. Handlers let it pass."""
 
 
