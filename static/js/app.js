@@ -149,7 +149,7 @@
   on("htmx:beforeSwap", ({ detail }) => {   // a poll must not take the focus, nor shut what the person opened
     const active = document.activeElement;
     held = null;
-    if (!polls(detail.target) || !detail.target.contains(active)) return;
+    if (!polls(detail.requestConfig?.elt) || !detail.target?.contains(active)) return;
     held = active.id ? `#${CSS.escape(active.id)}` : active.name ? `[name="${CSS.escape(active.name)}"][value="${CSS.escape(active.value)}"]` : null;
   });
   on("htmx:afterSettle", () => { if (held) document.querySelector(held)?.focus(); held = null; });
