@@ -29,6 +29,7 @@ class KeyLedger:
         self._old: list[NDArray[np.uint64]] = []
         self._sorted = np.empty(0, np.uint64)
         self._fresh: list[NDArray[np.uint64]] = []
+        self._waiting = 0
         self._next: dict[str, int] = {}
 
     def __enter__(self) -> "KeyLedger":
@@ -88,13 +89,17 @@ class KeyLedger:
 
     def _add(self, hashes: NDArray[np.uint64]) -> None:
         self._fresh.append(np.array(hashes))
+        self._waiting += len(hashes)
+        if self._waiting >= self._run:  # a long pool is loaded without a look in between
+            self._settle()
 
     def _settle(self) -> None:
         if not self._fresh:
             return
         merged = np.concatenate([self._sorted, *self._fresh])
-        merged.sort(kind="stable")  # radix for these; nearly sorted input is cheap
+        merged.sort(kind="stable")  # merges runs that are sorted already, so this is cheap
         self._fresh.clear()
+        self._waiting = 0
         self._sorted = merged
         if len(merged) >= self._run:
             path = Path(self._folder.name) / f"{len(self._old)}.npy"

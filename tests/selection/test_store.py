@@ -147,9 +147,13 @@ def test_parts_of_runs_are_checked_too(storage):
 
 @pytest.mark.parametrize("error", [OSError("the disk is full"), KeyboardInterrupt()])
 def test_a_write_that_fails_leaves_nothing(storage, error):
-    with pytest.raises(type(error)), store.writing("uploads/a") as file:
-        file.write(b"half of it")
-        raise error
+    def stumble():
+        with store.writing("uploads/a") as file:
+            file.write(b"half of it")
+            raise error
+
+    with pytest.raises(type(error)):
+        stumble()
     assert storage() == []
     assert not store.exists("uploads/a")
 
