@@ -6,7 +6,6 @@ Downloads, the text filter and the opened row read them, so none of these goes b
 import hashlib
 import heapq
 import io
-import json
 from collections.abc import Iterator
 from contextlib import ExitStack
 from typing import Any
@@ -87,7 +86,3 @@ def ranks_with(run: Run, text: str) -> NDArray[np.int64]:
                 hit = pc.match_substring(batch.column(1), text, ignore_case=True)
                 found.append(batch.column(0).filter(hit).to_numpy(zero_copy_only=False).astype(np.int64))
     return np.sort(np.concatenate(found))
-
-
-def manifest_bytes(run: Run) -> bytes:
-    return json.dumps(run.manifest, indent=2, ensure_ascii=False).encode() + b"\n"

@@ -2,7 +2,7 @@
 
 from django.urls import URLPattern, path
 
-from selection.views import home, imports, pools, targets
+from selection.views import home, imports, pools, runs, targets
 
 urlpatterns: list[URLPattern] = [
     # Pools and imports
@@ -26,4 +26,11 @@ urlpatterns: list[URLPattern] = [
     path("targets/<int:target_id>/delete/", targets.target_delete, name="target_delete"),
     path("targets/<int:target_id>/rows/<int:row_id>/", targets.target_row, name="target_row"),
     # Runs
+    path("t/<slug:slug>/runs/", runs.runs, name="runs"),
+    path("t/<slug:slug>/runs/new/", runs.run_new, name="run_new"),
+    path("runs/<int:run_id>/", runs.run, name="run"),
+    path("runs/<int:run_id>/picks/<int:rank>/", runs.run_pick, name="run_pick"),
+    path("runs/<int:run_id>/picks.<str:format>", runs.run_download, name="run_download"),
+    path("runs/<int:run_id>/manifest.json", runs.run_manifest, name="run_manifest"),
+    path("runs/<int:run_id>/delete/", runs.run_delete, name="run_delete"),
 ]

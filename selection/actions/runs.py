@@ -9,6 +9,7 @@ from config.faults import Fault
 from curation.audit import audit
 from curation.models import Team, User
 from jobs import actions as jobs
+from selection import store
 from selection.actions import targets
 from selection.models import Pool, Run, Shard, Target
 
@@ -66,6 +67,8 @@ def delete(*, run: Run, by: User) -> None:
     if run.job is not None and not run.job.is_final:
         raise Fault("run.still_running", run=f"Run {run.number}")
     audit("run.deleted", actor=by, team=run.team, target=run, number=run.number, pool=run.pool.name)
+    prefix, job = f"runs/{run.pk}", run.job
     Run.objects.filter(pk=run.pk).delete()
-    if run.job is not None:
-        jobs.discard(job=run.job)
+    if job is not None:
+        jobs.discard(job=job)
+    transaction.on_commit(lambda: store.delete_prefix(prefix), robust=True)

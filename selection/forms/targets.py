@@ -145,7 +145,7 @@ class RowForm(forms.Form):
 
 
 class FromPoolForm(forms.Form):
-    """Rows ticked on a pool's page, and the target that takes them. `row` holds positions in the pool."""
+    """Rows ticked on a pool's page, and the target that takes them. `position` holds places in the pool."""
 
     target = forms.ModelChoiceField(Target.objects.none(), required=False, empty_label="A new target")
     name = forms.CharField(required=False, max_length=120, label="Name of the new target")

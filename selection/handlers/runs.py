@@ -2,7 +2,6 @@
 
 import io
 from collections.abc import Callable, Iterator
-from dataclasses import astuple
 from typing import Any
 
 import numpy as np
@@ -78,7 +77,7 @@ class Selection(Kind):
 def _map_plan(inputs: Inputs, job: Job, number: int, title: str) -> PassPlan:
     one = inputs.passes[number]
     steps = [
-        StepPlan({"stage": "map", "pass": number, "item": list(astuple(item))}, queue=one.queue, total=item.rows)
+        StepPlan({"stage": "map", "pass": number, "item": [item.index, item.shard, item.start, item.stop]}, queue=one.queue, total=item.rows)
         for item in inputs.items(number, inputs.ctx(job, number))
     ]
     return PassPlan(one.name, title, steps, unit=one.unit)

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from django.urls import reverse
 from numpy.typing import NDArray
 
 from config import plots
@@ -15,11 +16,12 @@ from jobs import queries as jobs
 from jobs.models import Job
 from selection import picked
 from selection.marking import find, segments
-from selection.methods import ParamsError
-from selection.models import Pick, Run, Shard, TargetRow
+from selection.methods import METHODS, Method, Options, ParamsError, params_schema, parse_params
+from selection.models import Pick, Pool, Run, Shard, Target, TargetRow
 from selection.queries.home import current
 from selection.queries.targets import origin, parts_of
-from selection.running.inputs import Inputs
+from selection.running.finishing import WHY
+from selection.running.inputs import Inputs, slots
 
 PAGE = 50
 
@@ -29,13 +31,19 @@ def runs_page(team: Team, before: int | None = None) -> dict[str, Any]:
     found = Run.objects.of(team).order_by("-number")
     rows = list(found.filter(number__lt=before)[: PAGE + 1] if before else found[: PAGE + 1])
     open_ = current([run.job_id for run in rows if run.job and not run.job.is_final])  # type: ignore[misc]
-    shown = [{"run": run, "progress": open_.get(run.job_id or 0)} for run in rows[:PAGE]]
+    shown = [
+        {"run": run, "method": title_of(run.method), "progress": open_.get(run.job_id or 0)} for run in rows[:PAGE]
+    ]
     return {
         "entries": shown,
         "next_before": rows[PAGE - 1].number if len(rows) > PAGE else None,
         "first_page": before is None,
         "any_open": bool(open_),
     }
+
+
+def title_of(method: str) -> str:
+    return METHODS[method].title if method in METHODS else method
 
 
 def progress(run: Run) -> dict[str, Any]:
@@ -78,8 +86,7 @@ def result(run: Run) -> dict[str, Any]:
     return {
         "warnings": facts.get("warnings", []),
         "plots": {"score": _scores(facts), "length": _lengths(facts), "sources": _sources(facts)},
-        "sources": [entry["source"] for entry in facts.get("sources", []) if entry["picks"]],
-        "has_scores": "scores" in facts,
+        "skipped": [(WHY.get(name, name), count) for name, count in facts.get("skipped", {}).items() if count],
     }
 
 
@@ -124,12 +131,33 @@ def picks(run: Run, filters: Filters) -> dict[str, Any]:
         rows = _with_text(found, picked.ranks_with(run, filters.text), filters.after)
     else:
         rows = list(found.filter(rank__gt=filters.after)[: PAGE + 1])
+    shown = rows[:PAGE]
     return {
-        "picks": rows[:PAGE],
-        "next_after": rows[PAGE - 1].rank if len(rows) > PAGE else None,
+        "entries": _entries(run, shown),
+        "next_after": shown[-1].rank if len(rows) > PAGE else None,
+        "first_rank": shown[0].rank if shown else 0,
+        "last_rank": shown[-1].rank if shown else 0,
         "first_page": filters.after == 0,
         "filters": filters,
     }
+
+
+def _entries(run: Run, shown: list[Pick]) -> list[dict[str, Any]]:
+    """Picks as `components/_pick_row.html` takes them, the beginning of the nearest target row beside each."""
+    keys = {key for pick in shown if (key := nearest_key(pick.reason))}
+    near = {row.key: row.text()[:200] for row in TargetRow.objects.filter(target_id=run.target_id, key__in=keys)}
+    return [
+        {
+            "rank": pick.rank, "score": pick.score, "text": pick.excerpt, "source": pick.source,
+            "near": near.get(nearest_key(pick.reason), "") if run.target_id else None,
+            "url": reverse("run_pick", args=[run.pk, pick.rank]),
+        }
+        for pick in shown
+    ]  # fmt: skip
+
+
+def nearest_key(reasons: list[dict[str, Any]]) -> str:
+    return next((reason["data"]["key"] for reason in reasons if reason["kind"] == "near"), "")
 
 
 def _with_text(found: Any, ranks: NDArray[np.int64], after: int) -> list[Pick]:
@@ -157,8 +185,7 @@ def opened(run: Run, pick: Pick) -> dict[str, Any]:
         "pick": pick,
         "parts": _marked(parts, needles),
         "nearest": nearest,
-        "needles": needles,
-        "reasons": pick.reason,
+        "reason": " ".join(reason["text"] for reason in pick.reason),
     }
 
 
@@ -177,8 +204,103 @@ def _marked(parts: list[tuple[str, str]], needles: list[str]) -> list[dict[str, 
 
 
 def _nearest(run: Run, pick: Pick, needles: list[str]) -> dict[str, Any] | None:
-    key = next((reason["data"]["key"] for reason in pick.reason if reason["kind"] == "near"), None)
+    key = nearest_key(pick.reason)
     row = TargetRow.objects.filter(target=run.target, key=key).first() if key and run.target_id else None
     if row is None:
         return None
     return {"number": row.position + 1, "from": origin(row.origin), "parts": _marked(parts_of(row.unpacked()), needles)}
+
+
+# --- before the start ---
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """What a run would cost here. `seconds` by the clock; `measured`: runs of the method on this machine it rests on."""
+
+    rows: int
+    targets: int
+    seconds: float
+    workers: int
+    measured: int
+
+    @property
+    def pairs(self) -> int:
+        return self.rows * self.targets
+
+
+def estimate(method: Method, params: Any, rows: int, targets: int) -> Estimate:
+    """The method's own figure, corrected by what its last runs here took beside theirs."""
+    workers = slots("cpu")
+    stated = method.seconds(rows, max(targets, 1) if method.needs_target else targets, params)
+    factors = [factor for run in _measured(method.name) if (factor := _factor(run, method))]
+    factor = float(np.median(factors)) if factors else 1.0
+    return Estimate(rows, targets, factor * stated / workers, workers, len(factors))
+
+
+def _measured(method: str) -> list[Run]:
+    found = Run.objects.filter(method=method, job__state=Job.State.SUCCEEDED, rows__gte=1000)
+    return list(found.order_by("-pk").only("method", "method_version", "params", "rows", "manifest")[:5])
+
+
+def _factor(run: Run, method: Method) -> float | None:
+    """Seconds of work in the method's passes over the seconds that the method states for the same work."""
+    try:
+        passes = run.manifest["timings"]["passes"]
+        params = parse_params(method.Params, run.params)
+        targets = (run.manifest["target"] or {"rows": 0})["rows"]
+    except (KeyError, TypeError, ParamsError):
+        return None
+    stated = method.seconds(run.rows, targets, params)
+    work = sum(one["work_seconds"] for one in passes if not one["name"].startswith("winnow."))
+    return work / stated if stated > 0.5 and run.method_version == method.version else None
+
+
+def choices(team: Team) -> tuple[list[int], list[int]]:
+    """Ids of the pools and targets that a run may use, newest first."""
+    pools = Pool.objects.visible().filter(team=team, rows__gt=0).order_by("-created_at").values_list("pk", flat=True)
+    targets = Target.objects.filter(team=team).order_by("-created_at").values_list("pk", flat=True)
+    return list(pools[:1]), list(targets[:1])
+
+
+def sizes(fields: dict[str, Any], pool: Any, target: Any) -> tuple[int, int]:
+    """Rows of the chosen pool and target; 0 for one that is not there or not the team's."""
+    pools, targets = fields["pool"].queryset, fields["target"].queryset
+    found = pools.filter(pk=pool).first() if str(pool or "").isdecimal() else None
+    aim = targets.filter(pk=target).first() if str(target or "").isdecimal() else None
+    return (found.rows if found else 0), (aim.rows.count() if aim else 0)
+
+
+def methods_table(rows: int, targets: int) -> list[dict[str, Any]]:
+    """The methods to choose from, each with what it would cost with its usual settings."""
+    return [
+        {
+            "name": name,
+            "title": method.title,
+            "summary": method.summary,
+            "needs_target": method.needs_target,
+            "seconds": estimate(method, method.Params(), rows, targets).seconds if rows else None,
+        }
+        for name, method in METHODS.items()
+    ]
+
+
+def said(run: Run) -> dict[str, Any]:
+    """The method and settings of a run in words."""
+    method = METHODS.get(run.method)
+    if method is None:
+        return {"method_title": run.method, "settings": []}
+    settings = [*_differing(method.Params, run.params), *_differing(Options, run.options)]
+    return {"method_title": method.title, "settings": settings}
+
+
+def _differing(cls: type, values: dict[str, Any]) -> list[tuple[str, str]]:
+    """Label and value of the settings that are not the usual ones."""
+    found = []
+    for entry in params_schema(cls):
+        value = values.get(entry["name"], entry["default"])
+        if value == entry["default"]:
+            continue
+        shown = entry["choices"].get(value) or {True: "yes", False: "no", None: "none"}.get(value, str(value))
+        found.append((entry["label"], shown))
+    return found

@@ -59,10 +59,15 @@ def rows_with_reasons(
     shard = inputs.shards[place]
     rows = take(shard, picks.row)
     tick(0)
-    texts = view_of(rows, Columns.from_dict(shard.mapping), "text")
-    columns = {"keys": rows.column(store.KEY).to_pylist(), "text": texts}
-    ctx = inputs.ctx(job, len(inputs.passes), tick=tick)
-    reasons = inputs.method.reasons(methods.Shard.of(columns), ctx)
+    mapping = Columns.from_dict(shard.mapping)
+
+    def load(name: str) -> Sequence[str]:
+        own = {"keys": store.KEY, "sources": store.SOURCE}
+        return rows.column(own[name]).to_pylist() if name in own else view_of(rows, mapping, name)
+
+    here = methods.Shard(rows.num_rows, load)
+    texts = here["text"]
+    reasons = inputs.method.reasons(here, inputs.ctx(job, len(inputs.passes), tick=tick))
     said = [json.dumps([reason.to_dict() for reason in row], ensure_ascii=False) for row in reasons]
     ours = {
         picked.RANK: pa.array(picks.rank, pa.int32()), picked.SCORE: pa.array(picks.score, pa.float32()),

@@ -16,14 +16,14 @@ from selection.methods import Budget
 from selection.models import Run
 from selection.running.inputs import Inputs
 
+# Why `choose` passed rows over, by its own names.
 WHY = {
-    "source": "the source cap",
     "source_cap": "the source cap",
     "exact_duplicates": "exact duplicates",
     "near_duplicates": "near duplicates",
-    "min_chars": "the least length",
+    "min_chars": "the smallest length",
     "max_chars": "the greatest length",
-    "tokens": "rows that no longer fit into the tokens",
+    "budget": "the tokens left",
 }
 
 

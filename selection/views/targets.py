@@ -121,7 +121,7 @@ def target_add(request: HttpRequest, target_id: int) -> HttpResponse:
 
 @members
 def target_add_rows(request: HttpRequest, slug: str) -> HttpResponse:
-    """Rows ticked in a pool (`pool`, many `row` = position) become rows of an open target, or of a new one.
+    """Rows ticked in a pool (`pool`, many `position`) become rows of an open target, or of a new one.
 
     A POST without `target` and `name`, as the pool's page sends it, shows the question which target; the answer
     comes back here with the ticks as hidden fields.
@@ -134,12 +134,12 @@ def target_add_rows(request: HttpRequest, slug: str) -> HttpResponse:
     if pool.team.pk != team.pk:
         raise Http404
     try:
-        ticked = positions(request.POST.getlist("row"))
+        ticked = positions(request.POST.getlist("position"))
     except ValueError:
         raise Fault("target.bad_ticks") from None
     if not ticked:
         raise Fault("target.no_ticks", pool=pool.name)
-    form = FromPoolForm(request.POST if "do" in request.POST else None, team=team)
+    form = FromPoolForm(request.POST if request.POST.get("do") == "add" else None, team=team)
     if form.is_bound and form.is_valid():
         data, rows = form.cleaned_data, target_files.from_pool(pool, ticked, form.cleaned_data["group"])
         try:

@@ -10,6 +10,7 @@ from selection import methods, store
 from selection.actions import runs as actions
 from selection.actions import targets
 from selection.actions.targets import NewRow
+from selection.keys import KeyLedger
 from selection.models import Pool, Run, Shard, Target
 
 MAPPING = Mapping(instruction="instruction", input="input", output="output", source="source")
@@ -39,15 +40,17 @@ def pool(team, data, *, name="Open pool", cuts=(), mapping=MAPPING) -> Pool:
     """A pool whose shards are cut before these positions."""
     made = Pool.objects.create(team=team, name=name)
     edges = [0, *cuts, len(data)]
+    ledger = KeyLedger()
     for index, (start, stop) in enumerate(zip(edges, edges[1:], strict=False)):
         checked = check(pa.Table.from_pylist(data[start:stop]), mapping)
-        table = checked.table.append_column(store.KEY, pa.array(checked.keys, pa.string()))
+        table = checked.table.append_column(store.KEY, pa.array(ledger.claim(checked.keys), pa.string()))
         table = table.append_column(store.SOURCE, checked.sources).append_column(store.CHARS, checked.chars)
         file = store.write_shard(made.pk, table)
         Shard.objects.create(
             pool=made, index=index, path=file.path, sha256=file.sha256, rows=file.rows, bytes=file.bytes,
             first_row=start, mapping=mapping.to_dict(), mapping_sha=mapping.sha(),
         )  # fmt: skip
+    ledger.__exit__()
     Pool.objects.filter(pk=made.pk).update(rows=len(data), bytes=sum(made.shards.values_list("bytes", flat=True)))
     made.refresh_from_db()
     return made
@@ -60,7 +63,9 @@ def target(team, data, *, name="Sums") -> Target:
     return targets.create(team=team, by=None, name=name, rows=found)
 
 
-def run(team, pool_, target_, *, method="random", budget="20", seed=0, finish=True, options=None, by=None, **params) -> Run:
+def run(
+    team, pool_, target_, *, method="random", budget="20", seed=0, finish=True, options=None, by=None, **params
+) -> Run:
     chosen = methods.METHODS[method]
     made = actions.start(
         team=team, by=by, pool=pool_, target=target_, method=method, method_version=chosen.version,

@@ -64,7 +64,9 @@ def test_pasted_rows(as_, cast, rows, texts):
 def test_a_part_of_a_file(as_, cast):
     file = lines(*({**row, "split": "dev" if n else "test"} for n, row in enumerate(GOOD)))
     url = reverse("target_new", args=[cast.team.slug])
-    answer = as_("curator").post(url, {"name": "Dev", "where": "split=dev", "file": SimpleUploadedFile("a.jsonl", file)})
+    answer = as_("curator").post(
+        url, {"name": "Dev", "where": "split=dev", "file": SimpleUploadedFile("a.jsonl", file)}
+    )
     assert answer.status_code == 303
     assert Target.objects.get().rows.count() == 2
 
@@ -90,7 +92,11 @@ def test_what_cannot_be_a_target_is_said_in_place(as_, cast, data, says):
 
 
 def test_a_broken_upload_says_why(as_, cast):
-    for name, file in {"a.jsonl": b"", "a.png": b"\x89PNG\r\n\x1a\n" + bytes(50), "a.gz": b"\x1f\x8b\x08\0\0\0"}.items():
+    for name, file in {
+        "a.jsonl": b"",
+        "a.png": b"\x89PNG\r\n\x1a\n" + bytes(50),
+        "a.gz": b"\x1f\x8b\x08\0\0\0",
+    }.items():
         data = {"name": "A", "file": SimpleUploadedFile(name, file)}
         answer = as_("curator").post(reverse("target_new", args=[cast.team.slug]), data)
         assert answer.status_code == 422, name
@@ -232,7 +238,9 @@ def test_more_rows_cost_no_more_queries(as_, cast, django_assert_max_num_queries
         target = make(cast, [{"text": f"text {n} {k}"} for k in range(n)], name=f"T{n}")
         client = as_("viewer")
         client.get(target.get_absolute_url())
-        with CaptureQueriesContext(connection, ) as seen:
+        with CaptureQueriesContext(
+            connection,
+        ) as seen:
             client.get(target.get_absolute_url())
         counts.append(len(seen))
         with CaptureQueriesContext(connection) as listed:

@@ -1,0 +1,182 @@
+"""Pages of runs: list, start, progress and result, picks, downloads."""
+
+from typing import Any
+
+from django.contrib import messages
+from django.http import FileResponse, Http404, HttpRequest, HttpResponse, StreamingHttpResponse
+from django.urls import reverse
+
+from config.faults import Fault
+from config.http import page, see_other, unchanged
+from config.policy import members
+from selection import access, downloads
+from selection.actions import runs as actions
+from selection.forms.runs import METHOD_PREFIX, OPTION_PREFIX, FilterForm, RunForm, default_method, initial_of
+from selection.methods import METHODS, ParamsError, parse_params
+from selection.models import Run
+from selection.queries import runs as queries
+from selection.views.shared import frame
+
+
+@members
+def runs(request: HttpRequest, slug: str) -> HttpResponse:
+    team = access.team(request.user, slug)  # type: ignore[arg-type]
+    before = request.GET.get("before", "")
+    found = queries.runs_page(team, int(before) if before.isdecimal() else None)
+    return page(request, "selection/runs.html", found | frame(team), part="list")
+
+
+# --- start ---
+
+
+@members
+def run_new(request: HttpRequest, slug: str) -> HttpResponse:
+    """Three questions and a folded fourth. Values without a start ("look", or a GET) show the form filled with them
+    and with the fields of the named method: so a change of method works with a script and without.
+    """
+    team = access.team(request.user, slug, access.CURATE)  # type: ignore[arg-type]
+    initial = _initial(request, team)
+    if request.method == "POST" and request.POST.get("do") != "look":
+        form = RunForm(request.POST, team=team, method=request.POST.get("method", ""))
+        if form.is_valid():
+            data = form.cleaned_data
+            try:
+                made = actions.start(
+                    team=team, by=request.user, pool=data["pool"], target=data["target"],  # type: ignore[arg-type]
+                    method=form.chosen.name, method_version=form.chosen.version, params=data["params"],
+                    budget=data["budget"], options=data["options"], seed=data["seed"] or 0,
+                )  # fmt: skip
+                return see_other(made.get_absolute_url())
+            except Fault as fault:
+                form.add_error("pool", f"{fault.what} {fault.advice}")
+    else:
+        form = RunForm(None, team=team, method=initial["method"], initial=initial)
+    context = frame(team) | _new_context(form, initial)
+    # Which part is wanted follows from the place that htmx fills; anything else gets the whole form.
+    place = request.htmx.target if request.htmx else None  # type: ignore[attr-defined]
+    context["open_method"] = place == "method-part" or request.POST.get("do") == "look"
+    part = {"method-part": "method", "estimate": "estimate"}.get(place or "", "form")
+    return page(request, "selection/run_new.html", context, part=part, status=422 if form.errors else 200)
+
+
+def _initial(request: HttpRequest, team: Any) -> dict[str, Any]:
+    """What stands in the form at first: an earlier run's settings, what the address names, else sensible starts."""
+    again = request.GET.get("again", "")
+    initial: dict[str, Any] = {}
+    if again.isdecimal():
+        initial = initial_of(access.run(request.user, int(again)))  # type: ignore[arg-type]
+    sent = request.POST if request.method == "POST" else request.GET
+    initial |= {name: value for name, value in sent.items() if name not in {"again", "do", "csrfmiddlewaretoken"}}
+    pools, targets = queries.choices(team)
+    initial.setdefault("pool", pools[0] if pools else None)
+    initial.setdefault("target", targets[0] if targets else None)
+    initial.setdefault("amount", 1000)
+    if initial.get("method") not in METHODS:
+        initial["method"] = default_method(has_target=bool(initial["target"]))
+    return initial
+
+
+def _new_context(form: RunForm, initial: dict[str, Any]) -> dict[str, Any]:
+    # A bound form shows what was sent, a fresh one what stands in it.
+    values = form.data if form.is_bound else initial
+    try:
+        given = {entry["name"]: values.get(METHOD_PREFIX + entry["name"]) for entry in form.method_fields}
+        params = parse_params(form.chosen.Params, {name: value for name, value in given.items() if value is not None})
+    except ParamsError:
+        params = form.chosen.Params()
+    rows, targets = queries.sizes(form.fields, values.get("pool"), values.get("target"))
+    return {
+        "form": form,
+        "method": form.chosen,
+        "methods": queries.methods_table(rows, targets),
+        "method_fields": form.group(METHOD_PREFIX, advanced=False),
+        "advanced_fields": form.group(METHOD_PREFIX, advanced=True),
+        "option_fields": form.group(OPTION_PREFIX),
+        "estimate": queries.estimate(form.chosen, params, rows, targets) if rows else None,
+        "has_pools": bool(form.fields["pool"].queryset.exists()),  # type: ignore[attr-defined]
+        "has_targets": bool(form.fields["target"].queryset.exists()),  # type: ignore[attr-defined]
+    }
+
+
+# --- one run ---
+
+
+@members
+def run(request: HttpRequest, run_id: int) -> HttpResponse:
+    """Progress while it runs, then the result. `do` cancels or resumes."""
+    need = access.CURATE if request.method == "POST" else access.VIEW
+    found = access.run(request.user, run_id, need)  # type: ignore[arg-type]
+    if request.method == "POST":
+        deed = {"cancel": actions.cancel, "resume": actions.resume}.get(request.POST.get("do", ""))
+        if deed is None:
+            raise Http404
+        deed(run=found, by=request.user)  # type: ignore[arg-type]
+        return see_other(found.get_absolute_url())
+    job = found.job
+    if request.htmx and job is not None and request.htmx.target == "progress":  # type: ignore[attr-defined]
+        if (same := unchanged(request, job.version)) is not None:
+            return same
+        if job.state == job.State.SUCCEEDED:
+            return HttpResponse(headers={"HX-Refresh": "true"})  # the result takes over the whole page
+    context = frame(found.team) | {"run": found} | queries.progress(found) | queries.said(found)
+    part = "progress"
+    if job is not None and job.state == job.State.SUCCEEDED:
+        form = _filter_form(request, found)
+        filters = queries.Filters(**form.filters())
+        context |= queries.result(found) | queries.picks(found, filters) | {"form": form}
+        part = "picks"
+    return page(request, "selection/run.html", context, part=part)
+
+
+def _filter_form(request: HttpRequest, found: Run) -> FilterForm:
+    sources = [entry["source"] for entry in found.facts.get("sources", []) if entry["picks"]]
+    return FilterForm(request.GET, sources=sources, scored="scores" in found.facts)
+
+
+@members
+def run_pick(request: HttpRequest, run_id: int, rank: int) -> HttpResponse:
+    """One pick: the row, the target row that it resembles, and what both share."""
+    found = access.run(request.user, run_id)  # type: ignore[arg-type]
+    pick = found.picks.filter(rank=rank).first()
+    if pick is None:
+        raise Http404
+    context = frame(found.team) | {"run": found} | queries.opened(found, pick)
+    return page(request, "selection/run_pick.html", context, part="pick")
+
+
+@members
+def run_download(request: HttpRequest, run_id: int, format: str) -> HttpResponse:  # noqa: A002  (the word in the URL)
+    """The picks as a file; `with=manifest` packs the manifest beside it."""
+    found = access.run(request.user, run_id)  # type: ignore[arg-type]
+    if format not in downloads.TYPES:
+        raise Http404
+    if found.job is None or found.job.state != found.job.State.SUCCEEDED:
+        raise Fault("run.no_picks_yet", number=found.number)
+    name = downloads.name(found)
+    if request.GET.get("with") == "manifest":
+        return FileResponse(downloads.packed(found, format), as_attachment=True, filename=f"{name}.zip")
+    if format == "parquet":
+        return FileResponse(downloads.parquet(found), as_attachment=True, filename=f"{name}.parquet")
+    answer = StreamingHttpResponse(downloads.stream(found, format), content_type=downloads.TYPES[format])
+    answer.headers["Content-Disposition"] = f'attachment; filename="{name}.{format}"'
+    return answer
+
+
+@members
+def run_manifest(request: HttpRequest, run_id: int) -> HttpResponse:
+    found = access.run(request.user, run_id)  # type: ignore[arg-type]
+    if not found.manifest:
+        raise Fault("run.no_picks_yet", number=found.number)
+    answer = HttpResponse(downloads.manifest(found), content_type="application/json")
+    answer.headers["Content-Disposition"] = f'attachment; filename="{downloads.name(found)}.manifest.json"'
+    return answer
+
+
+@members
+def run_delete(request: HttpRequest, run_id: int) -> HttpResponse:
+    found = access.run(request.user, run_id, access.CURATE)  # type: ignore[arg-type]
+    if request.method == "POST":
+        actions.delete(run=found, by=request.user)  # type: ignore[arg-type]
+        messages.info(request, f"Run {found.number} is deleted.")
+        return see_other(reverse("runs", args=[found.team.slug]))
+    return page(request, "selection/run_delete.html", frame(found.team) | {"run": found})
