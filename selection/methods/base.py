@@ -9,10 +9,12 @@ Parts and values are named arrays and travel as npz without pickle, so what a wo
 """
 
 import io
+import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Any, ClassVar, Literal, NamedTuple, Protocol
+from zipfile import BadZipFile
 
 import numpy as np
 from numpy.typing import NDArray
@@ -233,7 +235,7 @@ def load(data: bytes) -> Value:
     try:
         with np.load(io.BytesIO(data), allow_pickle=False) as found:
             return {name: found[name] for name in found.files}
-    except (OSError, EOFError, TypeError) as error:
+    except (OSError, EOFError, TypeError, AttributeError, BadZipFile, zlib.error) as error:
         raise ValueError(f"not a part: {error}") from error
 
 

@@ -1,5 +1,7 @@
 """Rows for the laws: made by Hypothesis, cut into shards, run through a method with the product's own driver."""
 
+import itertools
+
 from hypothesis import strategies as st
 
 from curation.content import Content
@@ -7,7 +9,7 @@ from selection.methods import METHODS, Budget, Ctx, Options, Row, Shard, Target,
 from selection.methods.local import run_local
 
 # Few words, so that rows share some, repeat themselves, and tie.
-WORDS = "sum add price apples train hour def return gene the of to is a".split()
+WORDS = ["sum", "add", "price", "apples", "train", "hour", "def", "return", "gene", "the", "of", "to", "is", "a"]
 words = st.sampled_from(WORDS) | st.text(st.characters(codec="utf-8", exclude_characters="\0"), min_size=1, max_size=6)
 texts = st.lists(words, min_size=1, max_size=12).map(" ".join)
 names = st.text(st.characters(codec="utf-8", exclude_characters="\0"), min_size=1, max_size=4)
@@ -26,14 +28,16 @@ def cut_tables(draw):
     rows = draw(tables())
     edges = sorted(draw(st.lists(st.integers(0, len(rows)), max_size=4)))
     edges = [0, *edges, len(rows)]
-    return rows, [rows[a:b] for a, b in zip(edges, edges[1:], strict=False)]
+    return rows, [rows[a:b] for a, b in itertools.pairwise(edges)]
 
 
 def target_of(texts_):
     return Target(tuple(f"t{n}" for n in range(len(texts_))), tuple(Content("single", input=text) for text in texts_))
 
 
-def run(name, shards, target=("add the price of apples", "def sum return"), seed=0, per_item=None, processes=1, **params):
+def run(
+    name, shards, *, target=("add the price of apples", "def sum return"), seed=0, per_item=None, processes=1, **params
+):
     """(columns, ctx) of a method over shards of (key, text, source)."""
     method = METHODS[name]
     rows = sum(map(len, shards))
@@ -60,7 +64,7 @@ def small_items(method, per_item):
     return Small()
 
 
-def picks(name, shards, budget="1000", options=None, seed=0, **kwargs):
+def picks(name, shards, *, budget="1000", options=None, seed=0, **kwargs):
     columns, _ = run(name, shards, seed=seed, **kwargs)
     by_key = {key: (text, source) for shard in shards for key, text, source in shard}
 
@@ -69,5 +73,3 @@ def picks(name, shards, budget="1000", options=None, seed=0, **kwargs):
 
     chosen = choose(columns, budget=Budget.parse(budget), options=options or Options(), lookup=lookup, seed=seed)
     return [(pick.key, pick.score) for pick in chosen.picks]
-
-

@@ -24,7 +24,9 @@ def variants(method):
 
 
 CASES = [(name, params) for name, method in METHODS.items() for params in variants(method)]
-every = pytest.mark.parametrize(("name", "params"), CASES, ids=[f"{n}-{'-'.join(p.values()) or 'default'}" for n, p in CASES])
+every = pytest.mark.parametrize(
+    ("name", "params"), CASES, ids=[f"{n}-{'-'.join(p.values()) or 'default'}" for n, p in CASES]
+)
 each = pytest.mark.parametrize("name", list(METHODS))
 
 
@@ -89,12 +91,15 @@ def test_empty_shards_and_a_single_row(name, params, shards):
 @given(cut=cut_tables(), seed=seeds)
 def test_what_travels_between_workers_survives_the_journey(name, params, cut, seed):
     """Every part and value goes through `dump` and `load`, as it does between the workers of a run."""
-    rows, shards = cut
+    _rows, shards = cut
     method = METHODS[name]
 
     class Travelling:
         def passes(self, given):
-            return [step._replace(map=sent(step.map), reduce=step.reduce and sent(step.reduce)) for step in method.passes(given)]
+            return [
+                step._replace(map=sent(step.map), reduce=step.reduce and sent(step.reduce))
+                for step in method.passes(given)
+            ]
 
     def sent(work):
         return lambda *args: load(dump(work(*args)))
@@ -115,7 +120,9 @@ def test_what_travels_between_workers_survives_the_journey(name, params, cut, se
 
 @every
 def test_score_columns_have_the_agreed_form(name, params):
-    columns, _ = run(name, [[("k1", "add", "one"), ("k2", "sum the price", "two"), ("k3", "x", "")]], per_item=2, **params)
+    columns, _ = run(
+        name, [[("k1", "add", "one"), ("k2", "sum the price", "two"), ("k3", "x", "")]], per_item=2, **params
+    )
     assert [len(column["key"]) for column in columns] == [1, 2]
     assert [sorted(column["row"]) for column in columns] == [[0], [1, 2]], "positions within the shard, not the item"
     for column in columns:
@@ -134,7 +141,12 @@ def test_progress_is_told_and_work_can_be_stopped(name, params):
 
     method, told = METHODS[name], []
     rows = [(f"k{n}", "add the price of apples", "one") for n in range(3000 if name != "zipfit" else 8)]
-    held = {"keys": [r[0] for r in rows], "text": [r[1] for r in rows], "prompt": [r[1] for r in rows], "sources": [r[2] for r in rows]}
+    held = {
+        "keys": [r[0] for r in rows],
+        "text": [r[1] for r in rows],
+        "prompt": [r[1] for r in rows],
+        "sources": [r[2] for r in rows],
+    }
     targets = target_of(["add"] if name != "zipfit" else ["add"] * 6000)
     ctx = Ctx(parse_params(method.Params, params), targets, 0, len(rows), tick=told.append)
     first = method.passes(ctx.params)[0]
@@ -154,7 +166,14 @@ def test_reasons_are_one_list_a_row_and_json(name, params):
 
     rows = [("a", "add the price of apples", "one"), ("b", "nothing shared", ""), ("c", "def sum return", "two")]
     _, ctx = run(name, [rows], **params)
-    shard = Shard.of({"keys": ["a", "b", "c"], "text": [r[1] for r in rows], "prompt": [r[1] for r in rows], "sources": ["one", "", "two"]})
+    shard = Shard.of(
+        {
+            "keys": ["a", "b", "c"],
+            "text": [r[1] for r in rows],
+            "prompt": [r[1] for r in rows],
+            "sources": ["one", "", "two"],
+        }
+    )
     found = METHODS[name].reasons(shard, ctx)
     assert len(found) == 3
     for reasons in found:
@@ -170,7 +189,9 @@ def test_params_make_the_round_trip(name, params):
     cls = METHODS[name].Params
     made = parse_params(cls, params)
     assert parse_params(cls, params_dict(made)) == made
-    assert parse_params(cls, {key: str(value) for key, value in params_dict(made).items()}) == made, "as a form sends them"
+    assert parse_params(cls, {key: str(value) for key, value in params_dict(made).items()}) == made, (
+        "as a form sends them"
+    )
     with pytest.raises(dataclasses.FrozenInstanceError):
         made.anything = 1
 

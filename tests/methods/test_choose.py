@@ -1,0 +1,189 @@
+"""choose: order, budgets, and options that read as far as they must."""
+
+from collections import Counter
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from selection.methods import Budget, Options, ParamsError, Row, choose
+from selection.methods.base import score_column
+from selection.methods.budget import tokens
+from tests.methods import reference
+
+
+def pool(rows):
+    """rows: {key: (score, Row)} as one column, with its lookup; the lookup remembers what it was asked."""
+    column = score_column(list(rows), np.array([score for score, _ in rows.values()]), start=0)
+    asked = []
+
+    def lookup(places):
+        asked.extend(place.key for place in places)
+        return [rows[place.key][1] for place in places]
+
+    return [column], lookup, asked
+
+
+def keys(chosen):
+    return [pick.key for pick in chosen.picks]
+
+
+def numbered(count, make):
+    return {f"k{n:05}": (count - n, make(n)) for n in range(count)}
+
+
+def test_a_cap_on_sources_fills_up_though_one_source_holds_the_top():
+    """The first 5,000 rows are of one source: keeping only the best 500 would leave 100."""
+    rows = numbered(10_000, lambda n: Row("big" if n < 5000 else f"s{n % 7}", 10, str(n)))
+    columns, lookup, _ = pool(rows)
+    chosen = choose(columns, budget=Budget.parse(500), options=Options(source_cap=0.2), lookup=lookup)
+    assert len(chosen.picks) == 500
+    counts = Counter(rows[key][1].source for key in keys(chosen))
+    assert counts["big"] == 100
+    assert max(counts.values()) == 100
+    assert chosen.skipped["source_cap"] >= 4900
+    assert keys(chosen)[:100] == [f"k{n:05}" for n in range(100)], "the best of the capped source come first"
+
+
+def test_rows_without_a_source_are_not_capped():
+    columns, lookup, _ = pool(numbered(50, lambda n: Row("", 10, str(n))))
+    assert len(choose(columns, budget=Budget.parse(50), options=Options(source_cap=0.01), lookup=lookup).picks) == 50
+
+
+def test_a_cap_that_cannot_be_kept_gives_fewer_and_says_why():
+    columns, lookup, _ = pool(numbered(50, lambda n: Row("one", 10, str(n))))
+    chosen = choose(columns, budget=Budget.parse(20), options=Options(source_cap=0.5), lookup=lookup)
+    assert (len(chosen.picks), chosen.skipped, chosen.read, chosen.wanted) == (10, {"source_cap": 40}, 50, 20)
+
+
+def test_exact_duplicates_keep_the_first_in_order():
+    columns, lookup, _ = pool(numbered(10, lambda n: Row("", 10, str(n // 3))))
+    assert keys(choose(columns, budget=Budget.parse(9), lookup=lookup)) == ["k00000", "k00003", "k00006", "k00009"]
+    off = choose(columns, budget=Budget.parse(9), options=Options(exact_duplicates=False))
+    assert len(off.picks) == 9, "without an option that asks, no lookup is needed"
+    with pytest.raises(ValueError, match="lookup"):
+        choose(columns, budget=Budget.parse(9))
+
+
+def test_near_duplicates_of_what_is_picked_are_passed_over():
+    base = "how many apples does the farmer have left after he sold the half of them at the market"
+    near = base.replace("market", "fair")
+    texts = [
+        base,
+        near,
+        "a different sentence about trains that leave the station at noon",
+        base.upper(),
+        near + " today",
+    ]
+    rows = {f"k{n}": (9 - n, Row("", len(text), text, text)) for n, text in enumerate(texts)}
+    columns, lookup, _ = pool(rows)
+    chosen = choose(columns, budget=Budget.parse(5), options=Options(near_duplicates=0.7), lookup=lookup)
+    kept = keys(chosen)
+    assert kept == ["k0", "k2"]
+    assert chosen.skipped == {"near_duplicates": 3}
+    for n, text in enumerate(texts):
+        near_one = any(reference.jaccard(text, texts[int(k[1])]) >= 0.7 for k in kept if k != f"k{n}")
+        assert near_one is (f"k{n}" not in kept)
+
+
+def test_length_limits():
+    columns, lookup, _ = pool(numbered(10, lambda n: Row("", n, str(n))))
+    chosen = choose(columns, budget=Budget.parse(10), options=Options(min_chars=3, max_chars=5), lookup=lookup)
+    assert keys(chosen) == ["k00003", "k00004", "k00005"]
+    assert chosen.skipped == {"min_chars": 3, "max_chars": 4}
+
+
+def test_tokens_are_filled_in_order_past_rows_that_do_not_fit():
+    sizes = [40, 4000, 40, 40, 400, 20]
+    columns, lookup, _ = pool({f"k{n}": (9 - n, Row("", size, str(n))) for n, size in enumerate(sizes)})
+    chosen = choose(columns, budget=Budget.parse("35tok"), lookup=lookup)
+    assert keys(chosen) == ["k0", "k2", "k3", "k5"]
+    assert (chosen.tokens, chosen.skipped) == (35, {"budget": 2})
+
+
+def test_after_a_hundred_rows_that_do_not_fit_the_search_stops():
+    rows = numbered(5000, lambda n: Row("", 40 if n < 3 or n > 4000 else 4000, str(n)))
+    columns, lookup, asked = pool(rows)
+    chosen = choose(columns, budget=Budget.parse("100tok"), lookup=lookup)
+    assert (len(chosen.picks), chosen.skipped["budget"]) == (3, 100)
+    assert len(asked) < 1000
+
+
+def test_the_cap_counts_tokens_when_the_budget_does():
+    columns, lookup, _ = pool(numbered(100, lambda n: Row("a" if n < 50 else "b", 40, str(n))))
+    chosen = choose(columns, budget=Budget.parse("100tok"), options=Options(source_cap=0.5), lookup=lookup)
+    assert [key < "k00050" for key in keys(chosen)] == [True] * 5 + [False] * 5
+
+
+def test_reads_no_further_than_it_must():
+    columns, lookup, asked = pool(numbered(20_000, lambda n: Row("", 10, str(n))))
+    choose(columns, budget=Budget.parse(50), lookup=lookup)
+    assert len(asked) <= 100
+
+
+def test_rows_without_a_score_are_never_picked():
+    column = score_column(["a", "b", "c", "d"], np.array([1.0, np.nan, -np.inf, 2.0]), start=0)
+    chosen = choose([column], budget=Budget.parse(4), options=Options(exact_duplicates=False))
+    assert keys(chosen) == ["d", "a"]
+
+
+def test_progress_is_told_and_may_stop_the_reading():
+    columns, lookup, _ = pool(numbered(3000, lambda n: Row("", 10, str(n))))
+    told = []
+    choose(columns, budget=Budget.parse(3000), lookup=lookup, tick=told.append)
+    assert told[-1] == 3000
+    assert told == sorted(told)
+
+    def stop(done):
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        choose(columns, budget=Budget.parse(3000), lookup=lookup, tick=stop)
+
+
+@settings(max_examples=100, deadline=None)
+@given(
+    scores=st.lists(st.sampled_from([0.0, 0.25, 0.5, 1.0, -1.0]), max_size=30),
+    cut=st.integers(0, 30),
+    wanted=st.integers(1, 40),
+)
+def test_merged_columns_are_one_order(scores, cut, wanted):
+    names = [f"{n * 7919 % 100:02}" for n in range(len(scores))]
+    pieces = (slice(0, cut), slice(cut, None))
+    columns = [score_column(names[piece], np.array(scores[piece]), start=0) for piece in pieces]
+    chosen = choose(columns, budget=Budget.parse(wanted), options=Options(exact_duplicates=False))
+    expected = sorted(zip(scores, names, strict=True), key=lambda pair: (-pair[0], pair[1]))[:wanted]
+    assert [(pick.score, pick.key) for pick in chosen.picks] == expected
+    for pick in chosen.picks:
+        assert names[pieces[pick.column]][pick.row] == pick.key
+
+
+@pytest.mark.parametrize(
+    ("text", "rows"),
+    [("1000", 1000), ("1,000", 1000), ("5%", 500), ("0.5%", 50), ("100%", 10_000), ("20000", 10_000), ("0.001%", 1),
+     (250, 250), ("1 000 rows", 1000), ("29%", 2900)],
+)  # fmt: skip
+def test_budgets_in_rows(text, rows):
+    assert Budget.parse(text).rows(10_000) == rows
+
+
+def test_a_budget_in_tokens():
+    budget = Budget.parse("200000tok")
+    assert (budget.kind, budget.amount, budget.rows(10)) == ("tokens", 200_000, None)
+    assert [tokens(chars) for chars in (0, 1, 4, 5, 400)] == [1, 1, 1, 2, 100]
+
+
+@pytest.mark.parametrize(
+    "text", ["", "0", "-5", "abc", "0%", "101%", "5 %%", "1e3", "1.5", "1,2", "nan", "9" * 20, "5,5%"]
+)
+def test_budgets_that_mean_nothing(text):
+    with pytest.raises(ParamsError) as caught:
+        Budget.parse(text)
+    assert caught.value.field == "budget"
+
+
+@pytest.mark.parametrize("text", ["1000", "5%", "0.25%", "200000tok"])
+def test_a_budget_is_written_as_it_was_read(text):
+    assert str(Budget.parse(text)) == text
+    assert Budget.parse(Budget.parse(text)) == Budget.parse(text)
