@@ -1,6 +1,7 @@
 """Pools, targets and runs for tests, made without the pages."""
 
 import random
+from itertools import pairwise
 
 import pyarrow as pa
 
@@ -41,7 +42,7 @@ def pool(team, data, *, name="Open pool", cuts=(), mapping=MAPPING) -> Pool:
     made = Pool.objects.create(team=team, name=name)
     edges = [0, *cuts, len(data)]
     ledger = KeyLedger()
-    for index, (start, stop) in enumerate(zip(edges, edges[1:], strict=False)):
+    for index, (start, stop) in enumerate(pairwise(edges)):
         checked = check(pa.Table.from_pylist(data[start:stop]), mapping)
         table = checked.table.append_column(store.KEY, pa.array(ledger.claim(checked.keys), pa.string()))
         table = table.append_column(store.SOURCE, checked.sources).append_column(store.CHARS, checked.chars)

@@ -50,7 +50,7 @@ def picks_of(run: Run) -> list[tuple]:
 
 
 @pytest.mark.parametrize(("method", "params", "options", "budget"), CASES)
-def test_the_same_picks_as_the_library_however_the_pool_is_cut(cast, data, goal, method, params, options, budget):
+def test_the_same_picks_as_the_library_however_the_pool_is_cut(cast, data, goal, method, params, options, budget):  # noqa: PLR0917
     rows = keyed(data)
     mapping = Mapping(instruction="instruction", input="input", output="output", source="source", id="id")
     target = made.target(cast.team, goal) if methods.METHODS[method].needs_target else None

@@ -76,8 +76,9 @@ def test_a_part_of_a_file(as_, cast):
     [
         ({"name": "A"}, "Choose a file or paste some rows."),
         ({"name": "", "pasted": "x"}, "This field is required."),
-        ({"name": "A", "pasted": "{}"}, "No column holds text"),
-        ({"name": "A", "pasted": "[{"}, "could not be read as"),
+        ({"name": "A", "pasted": "{}"}, "holds no row"),
+        ({"name": "A", "pasted": '{"n": 1}'}, "The columns of pasted.jsonl are: n."),
+        ({"name": "A", "pasted": "[{"}, "The first reason: line 1 is not JSON"),
         ({"name": "A", "pasted": '{"text": "a", "split": "x"}', "where": "split=dev"}, "None of the 1 rows has dev"),
         ({"name": "A", "pasted": "x", "where": "split"}, "column=value"),
         ({"name": "Sums", "pasted": "x"}, "already has a target named Sums"),
