@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 TOP = 22.0  # room above the bars for the label of the highest share and of the cut
 FOOT = 22.0  # room below the axis for its labels
-TICK_ROOM = 16.0  # percent of the width that a label needs on a narrow screen
+CHARACTER = 2.4  # percent of the width that a character of a label needs on a narrow screen
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +102,7 @@ def histogram(
     narrow = 0.24 if "pool" in series else 0.04  # picks stand before the pool, which stays visible at both sides
     return Histogram(
         title, _in_words(edges, series, unit), height, base, bars("pool", 0.04), bars("picks", narrow),
-        _ticks(edges, place), percent(highest, 0), list(series), numbers, _cut(cut, place), step,
+        _ticks(edges, place, log=log), percent(highest, 0), list(series), numbers, _cut(cut, place), step,
     )  # fmt: skip
 
 
@@ -134,27 +134,50 @@ def _cut(cut: float | None, place: Callable[[float], float]) -> Tick | None:
     return Tick(_round(x), _number(cut), "end" if x > 60 else "start")
 
 
-def _ticks(edges: Sequence[float], place: Callable[[float], float]) -> list[Tick]:
-    """First, last, and those between that have room for their label."""
+def _ticks(edges: Sequence[float], place: Callable[[float], float], *, log: bool) -> list[Tick]:
+    """Round numbers on the axis, as many as have room for their labels on a narrow screen."""
+    low, high = edges[0], edges[-1]
+    if high <= low:
+        return [Tick(0.0, _number(low), "start")]
+    marks = _round_in_decades(low, high) if log else _round_steps(low, high)
     found: list[Tick] = []
-    for number, edge in enumerate(edges):
-        x, last = place(edge), number == len(edges) - 1
-        if number == 0:
-            found.append(Tick(0.0, _number(edge), "start"))
-        elif last:
-            while len(found) > 1 and 100 - found[-1].x < TICK_ROOM:
-                found.pop()
-            found.append(Tick(100.0, _number(edge), "end"))
-        elif x - found[-1].x >= TICK_ROOM:
-            found.append(Tick(_round(x), _number(edge)))
+    until = 0.0  # the labels so far end here
+    for value in marks:
+        label, x = _number(value), place(value)
+        half = CHARACTER * len(label) / 2
+        anchor = "start" if x - half < 0 else "end" if x + half > 100 else "middle"
+        left = x if anchor == "start" else x - 2 * half if anchor == "end" else x - half
+        if not found or left >= until + 3:
+            found.append(Tick(_round(x), label, anchor))
+            until = left + 2 * half
     return found
+
+
+def _round_steps(low: float, high: float) -> list[float]:
+    """Four to eight multiples of 1, 2 or 5 × a power of ten."""
+    step = 10.0 ** math.floor(math.log10(high - low))
+    for part in (0.2, 0.5, 1.0):
+        if (high - low) / (step * part) <= 8:
+            step *= part
+            break
+    first, last = math.ceil(low / step - 1e-9), math.floor(high / step + 1e-9)
+    return [round(number * step, 12) for number in range(first, last + 1)]
+
+
+def _round_in_decades(low: float, high: float) -> list[float]:
+    """1, 2 and 5 × the powers of ten; the powers alone where the axis spans many."""
+    least = max(low, 1.0)
+    decades = range(math.floor(math.log10(least)), math.ceil(math.log10(max(high, 10.0))) + 1)
+    parts = (1, 2, 5) if len(decades) <= 4 else (1,)
+    marks = [float(part * 10**decade) for decade in decades for part in parts]
+    return [0.0] * (low < 1) + [mark for mark in marks if least <= mark <= high]
 
 
 def _number(value: float) -> str:
     size = abs(value)
     if size >= 10_000:
         return f"{value / 1000:,.0f}k"
-    return f"{value:,.0f}" if size >= 10 or value == int(value) else f"{value:.3g}"
+    return f"{value:,.0f}" if size >= 100 or value == int(value) else f"{value:.3g}"
 
 
 def _span(edges: Sequence[float], number: int, unit: str) -> str:
