@@ -10,7 +10,7 @@ import ssl
 import time
 from collections.abc import Iterable
 from typing import IO, Any
-from urllib.parse import urljoin, urlsplit
+from urllib.parse import quote, urljoin, urlsplit, urlunsplit
 
 import httpcore
 from django.conf import settings
@@ -32,19 +32,41 @@ register(
     }
 )
 REDIRECTS = 5
-BLOCK = 1 << 16
+TRANSLATED = ipaddress.ip_network("64:ff9b::/96")  # NAT64: the last four bytes are an IPv4 address
+TROUBLE = (
+    httpcore.TimeoutException,
+    httpcore.NetworkError,
+    httpcore.ProtocolError,
+    httpcore.UnsupportedProtocol,
+)
+
+
+def is_public(address: str) -> bool:
+    """Whether an IP address belongs to the public internet, also where it wraps an IPv4 address."""
+    found = ipaddress.ip_address(address)
+    if isinstance(found, ipaddress.IPv6Address):
+        inner = found.ipv4_mapped or found.sixtofour or (found.teredo or (None, None))[1]
+        if found in TRANSLATED:
+            inner = ipaddress.IPv4Address(int(found) & 0xFFFFFFFF)
+        if inner is not None:
+            found = inner
+    return found.is_global and not found.is_multicast
 
 
 def allowed(host: str, address: str) -> bool:
     """Whether this address of this host may be connected to."""
-    return host.lower() in {name.lower() for name in settings.OUTBOUND_ALLOW} or ipaddress.ip_address(address).is_global
+    return host.lower() in {name.lower() for name in settings.OUTBOUND_ALLOW} or is_public(address)
 
 
 class GuardedBackend(httpcore.NetworkBackend):
-    """Resolves a name once, refuses addresses that are not public, and connects to the one that it checked."""
+    """Resolves a name once, refuses addresses that are not public, and connects to the one that it checked.
 
-    def __init__(self) -> None:
+    `deadline` (monotonic seconds) bounds all waiting, so that a server that drips cannot hold a worker.
+    """
+
+    def __init__(self, deadline: float) -> None:
         self._real = httpcore.SyncBackend()
+        self._deadline = deadline
 
     def connect_tcp(
         self, host: str, port: int, timeout: float | None = None, local_address: str | None = None,
@@ -52,16 +74,50 @@ class GuardedBackend(httpcore.NetworkBackend):
     ) -> httpcore.NetworkStream:  # fmt: skip
         try:
             found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-        except OSError as error:
+        except (OSError, UnicodeError) as error:
             raise httpcore.ConnectError(f"the name {host} is not known") from error
         addresses = [str(entry[4][0]) for entry in found]
         good = [address for address in addresses if allowed(host, address.split("%")[0])]
         if not good:
             raise Fault("net.refused", host=host, why=f"at the private address {addresses[0]}")
-        return self._real.connect_tcp(good[0], port, timeout, local_address, socket_options)
+        stream = self._real.connect_tcp(good[0], port, _left(self._deadline, timeout), local_address, socket_options)
+        return Bounded(stream, self._deadline)
 
     def connect_unix_socket(self, *args: Any, **kwargs: Any) -> httpcore.NetworkStream:
         raise Fault("net.refused", host="a unix socket", why="not an address of the network")
+
+
+class Bounded(httpcore.NetworkStream):
+    """A connection whose every wait also ends at the deadline."""
+
+    def __init__(self, stream: httpcore.NetworkStream, deadline: float) -> None:
+        self._stream, self._deadline = stream, deadline
+
+    def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
+        return self._stream.read(max_bytes, _left(self._deadline, timeout))
+
+    def write(self, buffer: bytes, timeout: float | None = None) -> None:
+        self._stream.write(buffer, _left(self._deadline, timeout))
+
+    def start_tls(
+        self, ssl_context: ssl.SSLContext, server_hostname: str | None = None, timeout: float | None = None
+    ) -> httpcore.NetworkStream:
+        inner = self._stream.start_tls(ssl_context, server_hostname, _left(self._deadline, timeout))
+        return Bounded(inner, self._deadline)
+
+    def get_extra_info(self, info: str) -> Any:
+        return self._stream.get_extra_info(info)
+
+    def close(self) -> None:
+        self._stream.close()
+
+
+def _left(deadline: float, timeout: float | None) -> float:
+    """The shorter of a timeout and the time that is left. Raises `httpcore.ReadTimeout` when none is."""
+    left = deadline - time.monotonic()
+    if left <= 0:
+        raise httpcore.ReadTimeout("it took too long")
+    return left if timeout is None else min(left, timeout)
 
 
 def download(url: str, into: IO[bytes], *, max_bytes: int, seconds: float = 3600.0) -> int:
@@ -73,13 +129,14 @@ def download(url: str, into: IO[bytes], *, max_bytes: int, seconds: float = 3600
     deadline = time.monotonic() + seconds
     timeouts = {"connect": 10.0, "read": 60.0, "write": 60.0, "pool": 10.0}
     at = url
-    with httpcore.ConnectionPool(ssl_context=ssl.create_default_context(), network_backend=GuardedBackend()) as pool:
+    backend = GuardedBackend(deadline)
+    with httpcore.ConnectionPool(ssl_context=ssl.create_default_context(), network_backend=backend) as pool:
         for _ in range(REDIRECTS + 1):
-            if urlsplit(at).scheme not in {"http", "https"}:
-                raise Fault("net.refused", host=at[:100], why="not an http or https address")
             try:
+                if urlsplit(at).scheme not in {"http", "https"} or not urlsplit(at).hostname:
+                    raise Fault("net.refused", host=at[:100], why="not an http or https address")
                 with pool.stream(
-                    "GET", at, headers={"User-Agent": "winnow"}, extensions={"timeout": timeouts}
+                    "GET", _ascii(at), headers={"User-Agent": "winnow"}, extensions={"timeout": timeouts}
                 ) as answer:
                     headers = {name.decode().lower(): value.decode("latin-1") for name, value in answer.headers}
                     if 300 <= answer.status < 400 and "location" in headers:
@@ -87,24 +144,29 @@ def download(url: str, into: IO[bytes], *, max_bytes: int, seconds: float = 3600
                         continue
                     if answer.status != 200:
                         raise Fault("net.failed", url=url, why=f"the server answered {answer.status}")
-                    return _copy(answer.iter_stream(), into, url, max_bytes, deadline)
-            except (
-                httpcore.TimeoutException,
-                httpcore.NetworkError,
-                httpcore.ProtocolError,
-                httpcore.UnsupportedProtocol,
-            ) as error:
-                raise Fault("net.failed", url=url, why=str(error) or type(error).__name__) from None
+                    return _copy(answer.iter_stream(), into, url, max_bytes)
+            except TROUBLE as error:
+                why = "it took too long" if time.monotonic() >= deadline else str(error) or type(error).__name__
+                raise Fault("net.failed", url=url, why=why) from None
+            except ValueError:  # of urlsplit and httpcore: spaces, brackets, letters that no host has
+                raise Fault("net.failed", url=url, why="it is not an address") from None
     raise Fault("net.failed", url=url, why=f"it led through more than {REDIRECTS} redirects")
 
 
-def _copy(parts: Iterable[bytes], into: IO[bytes], url: str, max_bytes: int, deadline: float) -> int:
+def _ascii(url: str) -> str:
+    """The address as it goes over the wire: names by IDNA, other letters in percent form. Raises `ValueError`."""
+    parts = urlsplit(url)
+    host = f"[{parts.hostname}]" if ":" in (parts.hostname or "") else (parts.hostname or "").encode("idna").decode()
+    place = f"{host}:{parts.port}" if parts.port else host
+    path, query = (quote(text, safe="/%:@!$&'()*+,;=~?-._") for text in (parts.path, parts.query))
+    return urlunsplit((parts.scheme, place, path or "/", query, ""))
+
+
+def _copy(parts: Iterable[bytes], into: IO[bytes], url: str, max_bytes: int) -> int:
     got = 0
     for part in parts:
         got += len(part)
         if got > max_bytes:
             raise Fault("net.failed", url=url, why=f"it is larger than the {max_bytes:,} bytes that are accepted")
-        if time.monotonic() > deadline:
-            raise Fault("net.failed", url=url, why="it took too long")
         into.write(part)
     return got
