@@ -50,6 +50,23 @@ def create(
 
 
 @transaction.atomic
+def same_or_new(
+    *, team: Team, by: User | None, name: str, rows: Sequence[NewRow], bad: Sequence[dict[str, Any]] = ()
+) -> Target:
+    """The target of that name if it has just these rows, else a new one, named "…", "… 2" and so on."""
+    wanted = list(dict.fromkeys((key_of(row.content), row.group) for row in rows))
+    taken = {found.name: found for found in Target.objects.filter(team=team, name__startswith=name)}
+    for number in range(1, len(taken) + 2):
+        wanted_name = name if number == 1 else f"{name} {number}"
+        found = taken.get(wanted_name)
+        if found is None:
+            return create(team=team, by=by, name=wanted_name, rows=rows, bad=bad)
+        if list(found.rows.values_list("key", "group")) == wanted:
+            return found
+    raise AssertionError("unreachable: there are more names than targets")
+
+
+@transaction.atomic
 def add_rows(*, target: Target, by: User | None, rows: Iterable[NewRow], bad: Sequence[dict[str, Any]] = ()) -> int:
     """Appends rows to a target that no run has used yet. Returns how many were new."""
     locked = _open(target)

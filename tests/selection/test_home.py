@@ -1,0 +1,86 @@
+"""The first page of a team."""
+
+import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+
+from selection.models import Import, Run
+from tests.selection import made
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+def body(answer) -> str:
+    return answer.content.decode()
+
+
+def test_an_empty_team_sees_four_steps(as_, cast):
+    page = body(as_("curator").get(cast.team.get_absolute_url()))
+    for words in ("Import a pool", "Say what the task looks like", "Start a selection", "Look at the picks"):
+        assert words in page
+    assert "/targets/new/" in page
+    seen = body(as_("viewer").get(cast.team.get_absolute_url()))
+    assert "Import a pool" in seen
+    assert "/targets/new/" not in seen
+
+
+def test_the_steps_are_ticked_off_and_go(as_, cast):
+    client, url = as_("curator"), cast.team.get_absolute_url()
+    pool = made.pool(cast.team, made.rows(60))
+    assert dict(client.get(url).context["checklist"]) == {"pool": True, "target": False, "run": False, "picks": False}
+    target = made.target(cast.team, made.rows(3, seed=5))
+    run = made.run(cast.team, pool, target, method="bm25", finish=False)
+    assert dict(client.get(url).context["checklist"]) == {"pool": True, "target": True, "run": True, "picks": False}
+    page = body(client.get(url))
+    assert f"Run {run.number} on Open pool" in page
+    assert "every 3s" in page
+    made.end(run)
+    page = body(client.get(url))
+    assert "Four steps" not in page
+    assert "20 picks of 60" in page
+    assert "every 3s" not in page
+
+
+def test_what_failed_or_waits_needs_somebody(as_, cast):
+    pool = made.pool(cast.team, made.rows(30))
+    run = made.run(cast.team, pool, None, finish=False)
+    Run.objects.update(method_version="0")
+    made.end(run)
+    Import.objects.create(pool=pool, name="letters.csv", path="uploads/x")
+    page = body(as_("viewer").get(cast.team.get_absolute_url()))
+    assert "Run 1 on Open pool failed" in page
+    assert "The method has changed since the run was started" in page
+    assert "letters.csv waits for you" in page
+
+
+def test_it_says_what_changed_and_hides_other_teams(as_, cast, client):
+    made.target(cast.team, made.rows(3, seed=5))
+    theirs = made.pool(cast.other_team, made.rows(20), name="Secret pool")
+    made.run(cast.other_team, theirs, None, budget="5", finish=False)
+    page = body(as_("viewer").get(cast.team.get_absolute_url()))
+    assert "made a target" in page
+    assert "Secret pool" not in page
+    client.force_login(cast.stranger)
+    assert client.get(cast.team.get_absolute_url()).status_code == 404
+
+
+@pytest.mark.parametrize(("headers", "whole"), [({}, True), ({"HX-Request": "true"}, False)])
+def test_page_and_part(as_, cast, headers, whole):
+    page = body(as_("viewer").get(cast.team.get_absolute_url(), headers=headers))
+    assert 'id="work"' in page
+    assert ("<html" in page) is whole
+
+
+def test_more_work_costs_no_more_queries(as_, cast):
+    pool = made.pool(cast.team, made.rows(30))
+    client, url, counts = as_("viewer"), cast.team.get_absolute_url(), []
+    for number in (2, 8):
+        for _ in range(number):
+            made.run(cast.team, pool, None, budget="5", finish=False)
+            made.run(cast.team, pool, None, budget="5")
+            Import.objects.create(pool=pool, name="letters.csv", path="uploads/x")
+        client.get(url)
+        with CaptureQueriesContext(connection) as seen:
+            client.get(url)
+        counts.append(len(seen))
+    assert counts[0] == counts[1]
