@@ -61,7 +61,7 @@ def shares(counts: Sequence[float]) -> list[float]:
 
 def histogram(
     title: str, edges: Sequence[float], *, pool: Sequence[float] = (), picks: Sequence[float] = (),
-    random: Sequence[float] = (), cut: float | None = None, log: bool = False, unit: str = "", height: int = 196,
+    random: Sequence[float] = (), cut: float | None = None, log: bool = False, unit: str = "", height: int = 212,
 ) -> Histogram:  # fmt: skip
     """Counts per bin between `edges` (one more than bins); each series is drawn as shares of its own total.
 
@@ -225,7 +225,7 @@ class Shares:
 
 def source_shares(
     title: str, pool: dict[str, int], picks: dict[str, int] | None = None, *,
-    random: dict[str, int] | None = None, most: int = 6,
+    random: dict[str, int] | None = None, most: int = 5,
 ) -> Shares:  # fmt: skip
     """Rows by source. The largest of the picks come first, or of the pool where there are no picks."""
     picks, random = picks or {}, random or {}

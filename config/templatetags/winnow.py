@@ -70,7 +70,8 @@ def score(value: Any) -> str:
 def duration(value: Any) -> str:
     """Seconds as a person says them: 40 s, 3 min 12 s, 2 h 5 min."""
     try:
-        seconds = max(0, round(float(value)))
+        seconds = round(float(value))
+        seconds = max(seconds, 1 if float(value) > 0 else 0)  # nothing takes no time
     except (TypeError, ValueError):
         return ""
     if seconds < 60:
