@@ -249,3 +249,29 @@ def test_more_rows_cost_no_more_queries(as_, cast, django_assert_max_num_queries
         counts.append(len(listed))
     assert counts[0] == counts[2], [query["sql"] for query in seen.captured_queries]
     assert counts[1] == counts[3]
+
+
+def test_rows_of_a_pool_become_a_target(as_, cast):
+    from tests.selection import made
+
+    data = made.rows(60)
+    pool = made.pool(cast.team, data, cuts=(25,))
+    client, url = as_("curator"), reverse("target_add_rows", args=[cast.team.slug])
+    ticked = {"pool": pool.pk, "position": ["3", "24", "25", "59"]}
+    asked = client.post(url, ticked | {"do": "choose"})  # as the pool's page sends it
+    assert asked.status_code == 200
+    assert asked.content.decode().count('name="position"') == 4
+    assert client.post(url, ticked | {"do": "add"}).status_code == 422  # neither a target nor a name
+    assert client.post(url, ticked | {"do": "add", "name": "Picked", "group": "g"}).status_code == 303
+    target = Target.objects.get()
+    rows = list(target.rows.all())
+    assert [row.unpacked().instruction for row in rows] == [data[place]["instruction"] for place in (3, 24, 25, 59)]
+    assert rows[0].origin["pool"] == "Open pool"
+    more = {"pool": pool.pk, "position": ["3", "7"], "do": "add", "target": target.pk}
+    assert client.post(url, more).status_code == 303
+    assert target.rows.count() == 5
+    for bad in (["60"], ["x"], ["-1"], []):
+        assert client.post(url, {"pool": pool.pk, "position": bad, "do": "add", "name": "B"}).status_code == 422, bad
+    theirs = made.pool(cast.other_team, data)
+    assert client.post(url, {"pool": theirs.pk, "position": ["1"]}).status_code == 404
+    assert Target.objects.count() == 1
