@@ -162,7 +162,7 @@
     if (!toast) return;
     toast.querySelector("[data-toast-text]").textContent = detail.text || detail.value || "";
     undo.hidden = !detail.undo;
-    if (detail.undo) toast.action = detail.undo;
+    if (detail.undo) undo.action = detail.undo;
     toast.hidden = false;
     clearTimeout(shut);
     const leave = () => { if (toast.matches(":hover, :focus-within")) shut = setTimeout(leave, 2000); else toast.hidden = true; };
