@@ -49,6 +49,7 @@ class RunForm(forms.Form):
 
     def __init__(self, data: Any = None, *, team: Team, method: str, initial: dict[str, Any] | None = None) -> None:
         super().__init__(data, initial=initial)
+        self.team = team
         self.chosen = METHODS[method if method in METHODS else next(iter(METHODS))]
         self.fields["pool"].queryset = Pool.objects.visible().filter(team=team, rows__gt=0).order_by("-created_at")  # type: ignore[attr-defined]
         self.fields["target"].queryset = Target.objects.filter(team=team).order_by("-created_at")  # type: ignore[attr-defined]
@@ -121,9 +122,15 @@ def initial_of(run: Run) -> dict[str, Any]:
     return filled | {OPTION_PREFIX + name: value for name, value in run.options.items()}
 
 
-def default_method(*, has_target: bool) -> str:
-    """What is chosen for a person: the words that target and row share cost little and find much."""
-    return "bm25" if has_target else "random"
+PATIENCE = 300.0  # seconds that a first selection may take without anybody having asked for it
+
+
+def default_method(rows: int, targets: int, workers: int = 1) -> str:
+    """What is chosen for a person: ZIP-FIT where it is done within five minutes, else BM25; Random without a target."""
+    if not targets:
+        return "random"
+    zipfit = METHODS["zipfit"]
+    return "zipfit" if zipfit.seconds(rows, targets, zipfit.Params()) / workers <= PATIENCE else "bm25"
 
 
 class FilterForm(forms.Form):

@@ -76,10 +76,10 @@ class Selection(Kind):
 
 def _map_plan(inputs: Inputs, job: Job, number: int, title: str) -> PassPlan:
     one = inputs.passes[number]
-    steps = [
-        StepPlan({"stage": "map", "pass": number, "item": [item.index, item.shard, item.start, item.stop]}, queue=one.queue, total=item.rows)
-        for item in inputs.items(number, inputs.ctx(job, number))
-    ]
+    steps = []
+    for item in inputs.items(number, inputs.ctx(job, number)):
+        payload = {"stage": "map", "pass": number, "item": [item.index, item.shard, item.start, item.stop]}
+        steps.append(StepPlan(payload, queue=one.queue, total=item.rows))
     return PassPlan(one.name, title, steps, unit=one.unit)
 
 

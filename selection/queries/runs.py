@@ -256,18 +256,25 @@ def _factor(run: Run, method: Method) -> float | None:
     return work / stated if stated > 0.5 and run.method_version == method.version else None
 
 
-def choices(team: Team) -> tuple[list[int], list[int]]:
-    """Ids of the pools and targets that a run may use, newest first."""
-    pools = Pool.objects.visible().filter(team=team, rows__gt=0).order_by("-created_at").values_list("pk", flat=True)
-    targets = Target.objects.filter(team=team).order_by("-created_at").values_list("pk", flat=True)
-    return list(pools[:1]), list(targets[:1])
+def pools_of(team: Team) -> Any:
+    """Pools that a run may use, newest first."""
+    return Pool.objects.visible().filter(team=team, rows__gt=0).order_by("-created_at")
 
 
-def sizes(fields: dict[str, Any], pool: Any, target: Any) -> tuple[int, int]:
+def targets_of(team: Team) -> Any:
+    return Target.objects.filter(team=team).order_by("-created_at")
+
+
+def choices(team: Team) -> tuple[int | None, int | None]:
+    """Ids of the newest pool and target."""
+    pool, target = pools_of(team).first(), targets_of(team).first()
+    return pool.pk if pool else None, target.pk if target else None
+
+
+def sizes(team: Team, pool: Any, target: Any) -> tuple[int, int]:
     """Rows of the chosen pool and target; 0 for one that is not there or not the team's."""
-    pools, targets = fields["pool"].queryset, fields["target"].queryset
-    found = pools.filter(pk=pool).first() if str(pool or "").isdecimal() else None
-    aim = targets.filter(pk=target).first() if str(target or "").isdecimal() else None
+    found = pools_of(team).filter(pk=pool).first() if str(pool or "").isdecimal() else None
+    aim = targets_of(team).filter(pk=target).first() if str(target or "").isdecimal() else None
     return (found.rows if found else 0), (aim.rows.count() if aim else 0)
 
 

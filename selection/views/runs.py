@@ -67,12 +67,13 @@ def _initial(request: HttpRequest, team: Any) -> dict[str, Any]:
         initial = initial_of(access.run(request.user, int(again)))  # type: ignore[arg-type]
     sent = request.POST if request.method == "POST" else request.GET
     initial |= {name: value for name, value in sent.items() if name not in {"again", "do", "csrfmiddlewaretoken"}}
-    pools, targets = queries.choices(team)
-    initial.setdefault("pool", pools[0] if pools else None)
-    initial.setdefault("target", targets[0] if targets else None)
+    pool, target = queries.choices(team)
+    initial.setdefault("pool", pool)
+    initial.setdefault("target", target)
     initial.setdefault("amount", 1000)
     if initial.get("method") not in METHODS:
-        initial["method"] = default_method(has_target=bool(initial["target"]))
+        rows, aims = queries.sizes(team, initial["pool"], initial["target"])
+        initial["method"] = default_method(rows, aims, queries.slots("cpu"))
     return initial
 
 
@@ -84,7 +85,7 @@ def _new_context(form: RunForm, initial: dict[str, Any]) -> dict[str, Any]:
         params = parse_params(form.chosen.Params, {name: value for name, value in given.items() if value is not None})
     except ParamsError:
         params = form.chosen.Params()
-    rows, targets = queries.sizes(form.fields, values.get("pool"), values.get("target"))
+    rows, targets = queries.sizes(form.team, values.get("pool"), values.get("target"))
     return {
         "form": form,
         "method": form.chosen,

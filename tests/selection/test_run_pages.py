@@ -85,7 +85,7 @@ def test_another_teams_pool_target_or_run_cannot_be_used(as_, cast, pool, target
 def test_a_run_is_started_from_the_page(as_, cast, pool, target):
     client, url = as_("curator"), reverse("run_new", args=[cast.team.slug])
     page = body(client.get(url))
-    assert 'name="m_aggregation"' in page  # of the method that was chosen for the person
+    assert 'name="m_variant"' in page  # of the method that was chosen for the person
     data = {
         "pool": pool.pk, "target": target.pk, "amount": "5", "unit": "percent", "method": "zipfit", "seed": "7",
         "m_variant": "paper", "m_aggregation": "mean", "m_view": "text", "m_level": "9",

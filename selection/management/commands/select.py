@@ -13,7 +13,6 @@ from selection import downloads
 from selection.actions import runs as actions
 from selection.actions import target_files, targets
 from selection.console import follow
-from selection.forms.runs import default_method
 from selection.management.commands.import_pool import one_team
 from selection.methods import METHODS, Budget, Method, Options, ParamsError, params_dict, parse_params
 from selection.models import Pool, Run, Target, TargetRow
@@ -30,7 +29,7 @@ class Command(BaseCommand):
         parser.add_argument("--pool", required=True, help="name of the pool")
         parser.add_argument("--target", default="", help="a file of rows, or the name of a target that is there")
         parser.add_argument("--where", default="", metavar="COLUMN=VALUE", help="only these rows of the target file")
-        parser.add_argument("--method", default="", help=f"{names}; without it, bm25 with a target and random without")
+        parser.add_argument("--method", default="", help=f"{names}; without it, zipfit with a target and random without")
         parser.add_argument(
             "--param", action="append", default=[], metavar="NAME=VALUE", help="a setting of the method"
         )
@@ -70,7 +69,7 @@ class Command(BaseCommand):
                 Pool.objects.visible().filter(team=team).order_by("name").values_list("name", flat=True)[:20]
             )
             raise CommandError(f"There is no pool named {options['pool']}. There are: {names or 'none yet'}.")
-        name = options["method"] or default_method(has_target=bool(options["target"]))
+        name = options["method"] or ("zipfit" if options["target"] else "random")
         if name not in METHODS:
             raise CommandError(f"There is no method {name}. There are: {', '.join(METHODS)}.")
         # Everything that can be wrong is found before anything is stored.
