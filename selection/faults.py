@@ -106,6 +106,11 @@ register(
         "import.no_bad": Text(
             "There are no bad rows", "Every row of {name} is in the pool.", "Go back to the import.", status=404
         ),
+        "import.no_good_row": Text(
+            "No row can be read",
+            "All rows at the beginning of {name} are bad. Line {line} {reason}",
+            "Mend the file, or check that it is the right one, then send it again.",
+        ),
         "import.gone": Text(
             "The file is no longer here",
             "{name} was removed after its import ended.",

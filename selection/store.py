@@ -5,6 +5,7 @@ twice is waste and never damage. Shards are read with their sha256 checked; file
 once to `var/cache`.
 """
 
+import contextlib
 import hashlib
 import io
 import os
@@ -13,6 +14,7 @@ import shutil
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from pathlib import Path, PurePosixPath
 from typing import IO, Any
@@ -260,6 +262,19 @@ def keep_only(prefix: str, wanted: set[str]) -> int:
     for full in orphans:
         fs.rm(full)
     return len(orphans)
+
+
+def older_than(prefix: str, seconds: float) -> list[str]:
+    """Files below a folder that were last written longer ago."""
+    fs, full = root()[0], _full(prefix)
+    names = fs.find(full) if fs.exists(full) else []
+    before = datetime.now(UTC) - timedelta(seconds=seconds)
+    old = []
+    for name in names:
+        with contextlib.suppress(FileNotFoundError):  # somebody else removed it meanwhile
+            if fs.modified(name).astimezone(UTC) < before:
+                old.append(name.removeprefix(f"{root()[1]}/"))
+    return old
 
 
 def usage(prefix: str) -> int:

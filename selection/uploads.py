@@ -2,6 +2,7 @@
 
 import contextlib
 import secrets
+from collections.abc import Iterator
 from typing import Any, BinaryIO
 
 from django.conf import settings
@@ -16,15 +17,36 @@ FOLDER = "uploads"
 
 
 class StoredUpload(UploadedFile):
-    """A received file that lies in the storage under `path`."""
+    """A received file that lies in the storage under `path`. Who takes it over calls `keep`, else it goes."""
 
     def __init__(self, path: str, name: str, size: int, content_type: str | None) -> None:
         super().__init__(file=None, name=name, content_type=content_type, size=size)
         self.path = path
+        self.kept = False
+
+    def keep(self) -> None:
+        self.kept = True
+
+    def close(self) -> None:
+        """There is nothing open; Django calls this at the end of the request."""
+
+
+@contextlib.contextmanager
+def receiving(request: HttpRequest) -> Iterator[None]:
+    """Files of this request go into the storage; those that nobody kept are gone when the block ends.
+
+    Must be entered before anything reads the body, so the view is `csrf_exempt` and the check runs inside.
+    """
+    handler = StorageUploadHandler(request)
+    request.upload_handlers = [handler]
+    try:
+        yield
+    finally:
+        handler.release()
 
 
 class StorageUploadHandler(FileUploadHandler):
-    """Takes one file per request and refuses more than `UPLOAD_MAX_BYTES` while it arrives."""
+    """Takes files as they arrive and refuses more than `UPLOAD_MAX_BYTES` a file."""
 
     chunk_size = 1 << 20
 
@@ -32,12 +54,11 @@ class StorageUploadHandler(FileUploadHandler):
         super().__init__(request)
         self.path = ""
         self.got = 0
+        self.stored: list[StoredUpload] = []
         self._writing: Any = None
         self._file: BinaryIO | None = None
 
-    def handle_raw_input(
-        self, input_data: Any, META: Any, content_length: int, boundary: Any, encoding: Any = None  # noqa: N803
-    ) -> None:
+    def handle_raw_input(self, input_data: Any, META: Any, content_length: int, *_: Any, **__: Any) -> None:  # noqa: N803
         if content_length > settings.UPLOAD_MAX_BYTES + (1 << 20):
             raise too_large()
 
@@ -58,10 +79,18 @@ class StorageUploadHandler(FileUploadHandler):
 
     def file_complete(self, file_size: int) -> UploadedFile | None:
         self._close(failed=False)
-        return StoredUpload(self.path, self.file_name or "upload", file_size, self.content_type)
+        self.stored.append(StoredUpload(self.path, self.file_name or "upload", file_size, self.content_type))
+        return self.stored[-1]
 
     def upload_interrupted(self) -> None:
         self._close(failed=True)
+
+    def release(self) -> None:
+        """Remove what was not kept, also what a sender who hung up left half-written."""
+        self._close(failed=True)
+        for file in self.stored:
+            if not file.kept:
+                store.delete(file.path)
 
     def _close(self, *, failed: bool) -> None:
         writing, self._writing, self._file = self._writing, None, None
@@ -84,8 +113,3 @@ def too_large() -> Fault:
         else f"{limit:,} bytes"
     )
     return Fault("upload.too_large", limit=shown)
-
-
-def received(request: HttpRequest) -> list[StoredUpload]:
-    """The files of a request, to be taken or removed."""
-    return [file for _, files in request.FILES.lists() for file in files if isinstance(file, StoredUpload)]

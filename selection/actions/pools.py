@@ -1,6 +1,6 @@
 """Pools and imports: made, started, discarded, deleted."""
 
-from typing import Any
+from collections.abc import Sequence
 
 from django.conf import settings
 from django.db import IntegrityError, transaction
@@ -9,6 +9,7 @@ from config.faults import Fault
 from curation import formats
 from curation.audit import audit
 from curation.content import ContentError, Mapping
+from curation.content.model import root
 from curation.models import Team, User
 from jobs import actions as jobs
 from jobs.models import Job
@@ -16,6 +17,7 @@ from selection import store
 from selection.models import Import, Pool, Run
 
 MAX_BAD_KEPT = 10_000
+OWN_AGAIN = {("id", store.KEY), ("source", store.SOURCE)}  # of a pool that was written out and comes back
 
 
 def limits() -> formats.Limits:
@@ -27,12 +29,30 @@ def limits() -> formats.Limits:
 
 
 def look_at(path: str, name: str, n: int = 10) -> formats.Preview:
-    """The first rows of a received file. Raises `Fault` for one that cannot be read."""
+    """The first rows of a received file. Raises `Fault` for one that cannot be read, or of which no row can."""
     try:
         with store.open_file(path) as file:
-            return formats.preview(file, n, name, limits())
+            seen = formats.preview(file, n, name, limits())
     except formats.FormatError as error:
         raise Fault(error.code, **error.facts) from None
+    if not seen.rows:
+        first = min(seen.bad)
+        reason = first.reason if first.reason.endswith(".") else f"{first.reason}."
+        raise Fault("import.no_good_row", name=name, line=f"{first.line:,}", reason=reason)
+    return seen
+
+
+def wrong_columns(mapping: Mapping, columns: Sequence[str]) -> dict[str, str]:
+    """Which parts of a mapping name a column that is not there, or one that Winnow writes itself: part -> why."""
+    wrong = {}
+    for part, path in mapping.to_dict().items():
+        name = root(path, columns)
+        if name not in columns:
+            more = " …" if len(columns) > 8 else ""
+            wrong[part] = f"There is no column {name}. The columns are {', '.join(columns[:8])}{more}."
+        elif name in store.OWN and (part, path) not in OWN_AGAIN:
+            wrong[part] = f"The column {name} is written by Winnow itself and cannot be read as {part}."
+    return wrong
 
 
 @transaction.atomic
@@ -54,6 +74,12 @@ def draft_import(*, pool: Pool, by: User | None, name: str, path: str, seen: for
         pool=pool, name=name[:255], path=path, bytes=seen.facts["bytes"], format=seen.source.format,
         compression=seen.source.compression, mapping=seen.guess.mapping.to_dict(), created_by=by,
     )  # fmt: skip
+
+
+@transaction.atomic
+def add_file(*, pool: Pool, by: User | None, name: str, path: str) -> Import:
+    """The draft of a further import. Raises `Fault` for a bad file."""
+    return draft_import(pool=pool, by=by, name=name, path=path, seen=look_at(path, name))
 
 
 @transaction.atomic
@@ -82,11 +108,15 @@ def start_import(*, import_: Import, by: User | None, mapping: Mapping, max_bad_
     busy = pool.imports.filter(job__state__in=Job.OPEN_STATES).exclude(pk=fresh.pk).first()
     if busy is not None:
         raise Fault("pool.busy", name=busy.name)
-    Import.objects.filter(pk=fresh.pk).update(
+    before, pk = fresh.job, fresh.pk
+    Import.objects.filter(pk=pk).update(
         mapping=mapping.to_dict(), max_bad_share=max_bad_share, rows_good=0, rows_bad=0, bad_path=""
     )
-    job = jobs.start(kind="pool.import", params={"import": fresh.pk}, lane=pool.team.lane)
-    Import.objects.filter(pk=fresh.pk).update(job=job)
+    job = jobs.start(kind="pool.import", params={"import": pk}, lane=pool.team.lane)
+    Import.objects.filter(pk=pk).update(job=job)
+    if before is not None:
+        jobs.discard(job=before)
+        transaction.on_commit(lambda: store.delete_prefix(f"imports/{pk}"))  # bad rows of the other mapping
     audit("import.started", actor=by, team=pool.team, target=fresh, name=fresh.name)
     import_.refresh_from_db()
     return job
@@ -94,22 +124,23 @@ def start_import(*, import_: Import, by: User | None, mapping: Mapping, max_bad_
 
 def cancel_import(*, import_: Import, by: User) -> None:
     with transaction.atomic():
-        if import_.job is not None:
+        if import_.job is not None and not import_.job.is_final:
             jobs.cancel(job=import_.job)
             audit("import.cancelled", actor=by, team=import_.pool.team, target=import_, name=import_.name)
 
 
 def resume_import(*, import_: Import, by: User) -> None:
+    """Raises `Fault` pool.busy, import.gone or jobs.finished; then nothing has changed."""
     with transaction.atomic():
+        if import_.job is not None:
+            jobs.resume(job=import_.job)  # takes the lock of the job, which comes before that of the pool
         pool = Pool.objects.select_for_update().get(pk=import_.pool_id)
         busy = pool.imports.filter(job__state__in=Job.OPEN_STATES).exclude(pk=import_.pk).first()
         if busy is not None:
             raise Fault("pool.busy", name=busy.name)
         if not store.exists(import_.path):
             raise Fault("import.gone", name=import_.name)
-        if import_.job is not None:
-            jobs.resume(job=import_.job)
-            audit("import.started", actor=by, team=pool.team, target=import_, name=import_.name)
+        audit("import.started", actor=by, team=pool.team, target=import_, name=import_.name)
 
 
 @transaction.atomic
@@ -120,20 +151,22 @@ def discard_import(*, import_: Import, by: User | None) -> Pool | None:
         raise Fault("pool.busy", name=import_.name)
     if pool.shards.filter(made_by=import_).exists():
         raise Fault("import.started", name=import_.name)
-    path, bad, job = import_.path, import_.bad_path, import_.job
-    Import.objects.filter(pk=import_.pk).delete()
+    path, pk, job = import_.path, import_.pk, import_.job
+    Import.objects.filter(pk=pk).delete()
     if job is not None:
         jobs.discard(job=job)
     alone = pool.rows == 0 and not pool.imports.exists() and not pool.runs.exists()
     if alone:
         Pool.objects.filter(pk=pool.pk).delete()
-    transaction.on_commit(lambda: _forget(path, bad))
+    transaction.on_commit(lambda: _forget({pk: path}))
     return None if alone else pool
 
 
-def _forget(*paths: str) -> None:
-    for path in paths:
+def _forget(imports: dict[int, str]) -> None:
+    """The files of imports: what was received (id -> path) and the lists of bad rows."""
+    for pk, path in imports.items():
         store.delete(path)
+        store.delete_prefix(f"imports/{pk}")
 
 
 @transaction.atomic
@@ -162,7 +195,7 @@ def delete_pool(*, pool: Pool, by: User | None, with_runs: bool = False) -> None
 
         for run in runs:
             run_actions.delete(run=run, by=by)
-    paths: list[Any] = [path for pair in locked.imports.values_list("path", "bad_path") for path in pair]
+    files = dict(locked.imports.values_list("pk", "path"))
     jobs_ = [import_.job for import_ in locked.imports.select_related("job") if import_.job is not None]
     pk = locked.pk
     audit("pool.deleted", actor=by, team=pool.team, target=pool, name=pool.name, rows=locked.rows)
@@ -172,6 +205,6 @@ def delete_pool(*, pool: Pool, by: User | None, with_runs: bool = False) -> None
 
     def forget() -> None:
         store.delete_prefix(f"pools/{pk}")
-        _forget(*paths)
+        _forget(files)
 
     transaction.on_commit(forget)

@@ -5,6 +5,7 @@ from typing import Any
 from django import forms
 
 from curation.content import Mapping
+from selection.actions.pools import wrong_columns
 
 PARTS = [
     ("instruction", "Instruction", "What is asked."),
@@ -81,14 +82,8 @@ class MappingForm(forms.Form):
 
     def clean(self) -> dict[str, Any]:
         data = super().clean() or {}
-        for name, _, _ in PARTS:
-            path = data.get(name, "")
-            root = path.split(".")[0].split("[")[0]
-            if path and path not in self.columns and root not in self.columns:
-                near = ", ".join(self.columns[:8])
-                self.add_error(
-                    name, f"There is no column {root}. The columns are {near}{' …' if len(self.columns) > 8 else ''}."
-                )
+        for name, why in wrong_columns(self.mapping, self.columns).items():
+            self.add_error(name, why)
         if not any(data.get(name) for name in ("instruction", "input", "messages", "text")):
             raise forms.ValidationError(
                 "Choose at least the column of the instruction, of the messages, or of the text."

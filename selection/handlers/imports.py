@@ -26,7 +26,9 @@ from selection.actions.pools import MAX_BAD_KEPT, limits
 from selection.evaluate.facts import LENGTH_EDGES
 from selection.keys import KeyLedger
 from selection.models import Import, Pool, Shard
+from selection.uploads import FOLDER
 
+OLD_UPLOAD = 24 * 3600  # seconds
 SOURCES_KEPT = 300
 SHARD_BYTES = 256 << 20  # in memory; long rows make shards of fewer rows
 LOOK_AFTER = 1_000  # rows; before, a few bad ones at the top say little about the file
@@ -45,12 +47,12 @@ class ImportKind(Kind):
         )
 
     def run(self, step: Step, beat: Beat) -> dict[str, Any]:
+        # Shards of an attempt before this one are not swept: their names are their content, so they are the same.
         found = Import.objects.select_related("pool").get(pk=step.payload["import"])
-        # What an attempt before this one left behind is in nobody's way, but takes space.
-        sweep(found.pool_id)
         with KeyLedger() as ledger:
             for shard in found.pool.shards.order_by("index"):
                 ledger.load(store.keys(shard))
+                beat.check()
             return Reading(found, ledger, beat).read()
 
     def store(self, step: Step, result: dict[str, Any]) -> None:
@@ -72,6 +74,9 @@ class ImportKind(Kind):
         Pool.objects.filter(pk=pool.pk).update(
             rows=first, bytes=F("bytes") + sum(entry["bytes"] for entry in result["shards"])
         )
+        if found.bad_path and not result["bad_path"]:  # a list of the attempt that found too many
+            old = found.bad_path
+            transaction.on_commit(lambda: store.delete(old))
         Import.objects.filter(pk=found.pk).update(
             rows_good=result["good"], rows_bad=result["bad"], bad_path=result["bad_path"], finished_at=timezone.now()
         )
@@ -80,32 +85,46 @@ class ImportKind(Kind):
         )  # fmt: skip
 
     def succeeded(self, job: Job) -> None:
-        path = Import.objects.filter(job=job).values_list("path", flat=True).first()
-        transaction.on_commit(lambda: store.delete(path or ""))
+        self._clean(job, with_file=True)
 
     def failed(self, job: Job) -> None:
-        self._clean(job, unreadable=job.error_code.startswith("format."))
+        self._clean(job, with_file=job.error_code.startswith("format."))
 
     def cancelled(self, job: Job) -> None:
-        self._clean(job, unreadable=False)
+        self._clean(job, with_file=False)
 
-    def _clean(self, job: Job, *, unreadable: bool) -> None:
+    def _clean(self, job: Job, *, with_file: bool) -> None:
         """No shard of a failed import stays. The received file stays while another try could read it."""
         found = Import.objects.filter(pk=job.params["import"]).first()
         if found is None:
             return
-        path, pool_id = found.path if unreadable else "", found.pool_id
+        path, pool_id = found.path if with_file else "", found.pool_id
+        lists = "" if found.bad_path else f"imports/{found.pk}"
 
         def clean() -> None:
             sweep(pool_id)
             store.delete(path)
+            if lists:
+                store.delete_prefix(lists)
+            forget_old_uploads()
 
         transaction.on_commit(clean)
 
 
 def sweep(pool_id: int) -> None:
-    """Remove shard files that no shard refers to."""
-    store.keep_only(f"pools/{pool_id}", set(Shard.objects.filter(pool_id=pool_id).values_list("path", flat=True)))
+    """Remove shard files that no shard refers to, unless an import is writing some."""
+    with transaction.atomic():
+        pool = Pool.objects.select_for_update().filter(pk=pool_id).first()  # no import starts meanwhile
+        if pool is None or pool.imports.filter(job__state__in=Job.OPEN_STATES).exists():
+            return
+        store.keep_only(f"pools/{pool_id}", set(pool.shards.values_list("path", flat=True)))
+
+
+def forget_old_uploads() -> None:
+    """Remove what a process that was killed while it received a file left behind."""
+    for path in store.older_than(FOLDER, OLD_UPLOAD):
+        if not Import.objects.filter(path=path).exists():
+            store.delete(path)
 
 
 class Reading:
@@ -176,6 +195,9 @@ class Reading:
         if not final and self.bad < LOOK_AFTER:
             return
         reason = self.reasons.most_common(1)[0][0]
+        # Nothing of this import stays but the list that tells where it went wrong.
+        self.beat.check()
+        Import.objects.filter(pk=self.found.pk).update(rows_bad=self.bad, bad_path=self.save_bad())
         raise Fault(
             "import.too_many_bad", bad=f"{self.bad:,}", seen=f"{seen:,}", name=self.found.name,
             share=f"{self.found.max_bad_share:.0%}", reason=reason if reason.endswith(".") else f"{reason}.",

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from django.db.models import Count, Q, Sum
+from django.db.models import Count, Exists, OuterRef, QuerySet, Subquery, Sum
+from django.db.models.functions import Coalesce
 
 from config import plots
 from curation.content import Content, ContentError, Mapping, read, row_dicts
@@ -15,17 +16,17 @@ from jobs.models import Job
 from jobs.queries import progress
 from selection import store
 from selection.evaluate.facts import LENGTH_EDGES
-from selection.models import Import, Pool, Shard
+from selection.models import Import, Pool, Run, Shard
 
 PAGE = 20
 SHARDS_SHOWN = 50
 
 
 def pools_page(team: Team) -> dict[str, Any]:
-    busy = Q(imports__job__state__in=Job.OPEN_STATES)
+    # One count a subquery: joined, shards times runs times imports would have to be walked through.
     pools = Pool.objects.visible().filter(team=team).annotate(
-        shard_count=Count("shards", distinct=True), run_count=Count("runs", distinct=True),
-        importing=Count("imports", filter=busy, distinct=True),
+        shard_count=_counted(Shard.objects.all()), run_count=_counted(Run.objects.all()),
+        importing=Exists(Import.objects.filter(pool=OuterRef("pk"), job__state__in=Job.OPEN_STATES)),
     )  # fmt: skip
     total = Pool.objects.visible().filter(team=team).aggregate(rows=Sum("rows"), bytes=Sum("bytes"))
     return {
@@ -33,6 +34,11 @@ def pools_page(team: Team) -> dict[str, Any]:
         "total_rows": total["rows"] or 0,
         "total_bytes": total["bytes"] or 0,
     }
+
+
+def _counted(rows: QuerySet[Any]) -> Coalesce:
+    of_pool = rows.filter(pool=OuterRef("pk")).order_by().values("pool").annotate(number=Count("pk")).values("number")
+    return Coalesce(Subquery(of_pool), 0)
 
 
 @dataclass(frozen=True, slots=True)

@@ -40,6 +40,10 @@ def import_(request: HttpRequest, import_id: int) -> HttpResponse:
     wants_mapping = found.job is None or "mapping" in request.GET or request.method == "POST"
     if shared["may_curate"] and wants_mapping and _is_draft(found):
         return _mapping(request, found, do)
+    if request.method == "POST":  # from a page that was opened before the import went on
+        if do == "start" and found.job is not None and not found.job.is_final:
+            return see_other(request.path)
+        raise Fault("import.gone" if found.job is None else "import.started", name=found.name)
     if found.job is not None and (same := unchanged(request, found.job.version)):
         return same
     shared["act_url"] = request.path if shared["may_curate"] else ""
