@@ -1,5 +1,6 @@
 """`manage.py demo`: a whole Winnow from nothing, with sample data and one selection (`make demo`)."""
 
+import logging
 import secrets
 import signal
 import threading
@@ -15,7 +16,7 @@ from rich.panel import Panel
 from config.processes import Processes, everything, free_port, tail, wait_for
 from curation.actions.teams import create_owner
 from curation.models import Team, User
-from selection.models import Pool
+from selection.models import Pool, Run
 
 EMAIL, TEAM, POOL = "demo@example.org", "Demo team", "Sample pool"
 
@@ -34,6 +35,7 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         console = Console()
+        logging.getLogger("jobs").setLevel(logging.WARNING)  # the terminal shows bars; the workers keep the log
         signal.signal(signal.SIGTERM, _stop)
         signal.signal(signal.SIGINT, _stop)
         try:
@@ -65,6 +67,9 @@ class Command(BaseCommand):
             self.sample(console)
             self.selection()
         lines = [f"Open [bold]{url}[/bold]"]
+        last = Run.objects.order_by("-pk").first()
+        if last is not None:
+            lines.append(f"Picks     {url.rstrip('/')}{last.get_absolute_url()}")
         if password:
             lines += [f"E-mail    {EMAIL}", f"Password  {password}"]
         lines += ["", f"Logs: {children.logs}"] + ([] if options["exit"] else ["Ctrl-C stops everything."])

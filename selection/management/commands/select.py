@@ -95,17 +95,19 @@ class Command(BaseCommand):
         if not picks:
             return
         near = {row.key: row for row in TargetRow.objects.filter(target=run.target)} if run.target else {}
-        table = Table(box=None, pad_edge=False, header_style="dim")
-        table.add_column("#", justify="right")
-        table.add_column("score", justify="right")
+        wide = console.width >= 100  # a narrow terminal shows the rows themselves rather than four stumps
+        near = near if wide else {}
+        table = Table(box=None, pad_edge=False, header_style="dim", expand=True)
+        table.add_column("#", justify="right", no_wrap=True, min_width=3)
+        table.add_column("score", justify="right", no_wrap=True, min_width=6)
         table.add_column("row", ratio=5, no_wrap=True, overflow="ellipsis")
         if near:
             table.add_column("nearest target row", ratio=3, no_wrap=True, overflow="ellipsis", style="dim")
-        table.add_column("source", no_wrap=True, overflow="ellipsis", max_width=24)
+        table.add_column("source", no_wrap=True, overflow="ellipsis", min_width=14, max_width=24)
         for pick in picks:
             found = near.get(nearest_key(pick.reason))
             beside = [plain(" ".join(found.text().split())) if found else ""] if near else []
-            score = "" if pick.score is None else f"{pick.score:.4g}"
+            score = "" if pick.score is None else f"{pick.score:.4f}"
             table.add_row(str(pick.rank), score, plain(pick.excerpt), *beside, plain(pick.source))
         console.print(table)
 
