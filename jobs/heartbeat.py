@@ -66,15 +66,18 @@ class Heart:
 
     def __init__(self) -> None:
         self.pid = os.getpid()
+        self.taking = threading.Lock()
         self._beats: dict[int, Beat] = {}
         self._lock = threading.Lock()
         self._alarm = threading.Event()
         self._thread: threading.Thread | None = None
 
     def hold(self, step: Step) -> Beat:
-        beat = Beat(step)
+        """Renew the lease of this step until it is dropped. Holding it again gives the same beat."""
         with self._lock:
-            self._beats[step.pk] = beat
+            beat = self._beats.get(step.pk)
+            if beat is None or beat.step.token != step.token:
+                beat = self._beats[step.pk] = Beat(step)
             if self._thread is None:
                 self._thread = threading.Thread(target=self._run, name="jobs-heartbeat", daemon=True)
                 self._thread.start()

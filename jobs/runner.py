@@ -28,7 +28,7 @@ def drain(queue: str) -> int:
     count = 0
     while not process.stopping():
         try:
-            step = lease.claim(queue, process.label())
+            step = take(queue)
             if step is None:
                 break
             run(step)
@@ -39,6 +39,15 @@ def drain(queue: str) -> int:
             break
         count += 1
     return count
+
+
+def take(queue: str, *, job: Job | None = None) -> Step | None:
+    """Claim a step and hold its lease. Whoever ends this process waits for the two to be done (`Heart.taking`)."""
+    with heart().taking:
+        step = lease.claim(queue, process.label(), job=job)
+        if step is not None:
+            heart().hold(step)
+        return step
 
 
 def run(step: Step) -> None:
@@ -114,7 +123,7 @@ def run_job(job: Job, *, watch: Callable[[Job], None] = lambda _: None) -> None:
             watch(job)
             if job.is_final:
                 break
-            step = lease.claim("", process.label(), job=job)
+            step = take("", job=job)
             if step is None:
                 pause()
             else:

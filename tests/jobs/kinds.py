@@ -123,7 +123,7 @@ def todo(step: Step) -> str:
 def work(step: Step, beat: Beat) -> None:
     if "call" in step.payload:
         CALLS[step.payload["call"]](step, beat)
-    if step.payload.get("deaf"):
+    if "deaf" in step.payload and once(step.job, "deaf"):
         deaf(step.payload["deaf"])
     end, total = time.monotonic() + step.payload.get("seconds", 0), step.total or 100
     start = time.monotonic()
