@@ -170,7 +170,7 @@ def _round_in_decades(low: float, high: float) -> list[float]:
     decades = range(math.floor(math.log10(least)), math.ceil(math.log10(max(high, 10.0))) + 1)
     parts = (1, 2, 5) if len(decades) <= 4 else (1,)
     marks = [float(part * 10**decade) for decade in decades for part in parts]
-    return [0.0] * (low < 1) + [mark for mark in marks if least <= mark <= high]
+    return [0.0] * (low <= 0) + [mark for mark in marks if least <= mark <= high]
 
 
 def _number(value: float) -> str:
