@@ -202,7 +202,7 @@ BAD = {
     "blank": (b"\n \n\n", "rows.jsonl", "The file is empty."),
     "no rows": (b"[]", "rows.json", "The file has no rows."),
     "header only": (b"instruction,output\n", "rows.csv", "The file has no rows."),
-    "bad JSON": (b'{"instruction": "a", output}\n{"instr\n', "rows.jsonl", "Line 1 is not JSON"),
+    "bad JSON": (b'"instruction": "a",\n{"instr\n', "rows.jsonl", "Line 1 is not JSON"),
     "numbers": (b"1\n2\n3\n", "rows.jsonl", "Line 1 is a number, not an object with named fields."),
     "invalid UTF-8": (b'{"instruction": "caf\xe9", "output": "x"}\n', "rows.jsonl", "Line 1 is not valid UTF-8 at byte"),
     "UTF-16": (GOOD.decode().encode("utf-16"), "rows.jsonl", "The text is not UTF-8."),
