@@ -9,6 +9,7 @@ from typing import Any
 
 from django.contrib.auth.decorators import login_required
 from django.urls import URLPattern, URLResolver, get_resolver
+from django.views.decorators.http import require_safe
 
 MARK = "winnow_policy"
 
@@ -18,6 +19,11 @@ def members(view: Callable[..., Any]) -> Callable[..., Any]:
     guarded = login_required(view)
     setattr(guarded, MARK, "members")
     return guarded
+
+
+def reads(view: Callable[..., Any]) -> Callable[..., Any]:
+    """Members, and the page only shows something: another method than GET is answered with 405."""
+    return members(require_safe(view))
 
 
 def public(*, reason: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:

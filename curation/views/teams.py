@@ -5,14 +5,14 @@ from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
 
 from config.http import page, see_other
-from config.policy import members
+from config.policy import members, reads
 from curation import access, queries
 from curation.actions import teams as actions
 from curation.forms.accounts import InviteForm, RoleForm, TeamForm
 from curation.models import Team
 
 
-@members
+@reads
 def home(request: HttpRequest) -> HttpResponse:
     """The team last used, else the first one; without a team, what to do about it."""
     mine = Team.objects.for_user(request.user).order_by("memberships__joined_at")

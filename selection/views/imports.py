@@ -12,7 +12,7 @@ from django.urls import reverse
 
 from config.faults import Fault
 from config.http import page, see_other, unchanged
-from config.policy import members
+from config.policy import members, reads
 from curation.content import Mapping
 from jobs.models import Job
 from selection import access, store
@@ -99,7 +99,7 @@ class _Line:
         return text
 
 
-@members
+@reads
 def import_bad(request: HttpRequest, import_id: int) -> HttpResponse | StreamingHttpResponse:
     """The bad rows as CSV or JSONL: line, reason, how the row begins."""
     found = access.import_(request.user, import_id)  # type: ignore[arg-type]

@@ -7,7 +7,7 @@ from django.views.decorators.csrf import csrf_exempt, csrf_protect
 
 from config.faults import Fault
 from config.http import page, see_other
-from config.policy import members
+from config.policy import members, reads
 from selection import access
 from selection.actions import pools as actions
 from selection.forms.pools import DeletePoolForm, EditPoolForm, NewPoolForm, UploadForm
@@ -16,7 +16,7 @@ from selection.uploads import receiving
 from selection.views.shared import frame
 
 
-@members
+@reads
 def pools(request: HttpRequest, slug: str) -> HttpResponse:
     team = access.team(request.user, slug)  # type: ignore[arg-type]
     return page(request, "selection/pools.html", pools_page(team) | frame(team))
@@ -85,7 +85,7 @@ def _pool_add(request: HttpRequest, pool_id: int) -> HttpResponse:
     )
 
 
-@members
+@reads
 def pool(request: HttpRequest, pool_id: int) -> HttpResponse:
     found = access.pool(request.user, pool_id)  # type: ignore[arg-type]
     number = request.GET.get("page", "1")[:12]

@@ -8,7 +8,7 @@ from django.urls import reverse
 
 from config.faults import Fault
 from config.http import page, see_other, unchanged
-from config.policy import members
+from config.policy import members, reads
 from selection import access, downloads
 from selection.actions import runs as actions
 from selection.forms.runs import METHOD_PREFIX, OPTION_PREFIX, FilterForm, RunForm, default_method, initial_of
@@ -18,7 +18,7 @@ from selection.queries import runs as queries
 from selection.views.shared import frame
 
 
-@members
+@reads
 def runs(request: HttpRequest, slug: str) -> HttpResponse:
     team = access.team(request.user, slug)  # type: ignore[arg-type]
     before = request.GET.get("before", "")
@@ -134,7 +134,7 @@ def _filter_form(request: HttpRequest, found: Run) -> FilterForm:
     return FilterForm(request.GET, sources=sources, scored="scores" in found.facts)
 
 
-@members
+@reads
 def run_pick(request: HttpRequest, run_id: int, rank: int) -> HttpResponse:
     """One pick: the row, the target row that it resembles, and what both share."""
     found = access.run(request.user, run_id)  # type: ignore[arg-type]
@@ -145,7 +145,7 @@ def run_pick(request: HttpRequest, run_id: int, rank: int) -> HttpResponse:
     return page(request, "selection/run_pick.html", context, part="pick")
 
 
-@members
+@reads
 def run_download(request: HttpRequest, run_id: int, format: str) -> HttpResponse:  # noqa: A002  (the word in the URL)
     """The picks as a file; `with=manifest` packs the manifest beside it."""
     found = access.run(request.user, run_id)  # type: ignore[arg-type]
@@ -163,7 +163,7 @@ def run_download(request: HttpRequest, run_id: int, format: str) -> HttpResponse
     return answer
 
 
-@members
+@reads
 def run_manifest(request: HttpRequest, run_id: int) -> HttpResponse:
     found = access.run(request.user, run_id)  # type: ignore[arg-type]
     if not found.manifest:

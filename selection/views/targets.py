@@ -8,7 +8,7 @@ from django.urls import reverse
 
 from config.faults import Fault
 from config.http import page, see_other
-from config.policy import members
+from config.policy import members, reads
 from selection import access
 from selection.actions import target_files
 from selection.actions import targets as actions
@@ -18,7 +18,7 @@ from selection.queries.targets import show, target_page, targets_page
 from selection.views.shared import frame
 
 
-@members
+@reads
 def targets(request: HttpRequest, slug: str) -> HttpResponse:
     team = access.team(request.user, slug)  # type: ignore[arg-type]
     return page(request, "selection/targets.html", targets_page(team) | frame(team))
