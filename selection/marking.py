@@ -1,6 +1,6 @@
 """Marks in a text: which stretches of it a reason names. Pure; the template draws them."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 Segment = tuple[str, bool]  # text, marked
 
@@ -19,28 +19,29 @@ def segments(text: str, spans: Iterable[tuple[int, int]]) -> list[Segment]:
     return out
 
 
-def find(text: str, needles: Sequence[str], *, fold: bool = True) -> list[tuple[int, int]]:
-    """Where each needle occurs, case folded where that keeps the length; for words only whole ones count."""
-    haystack = text.lower() if fold and len(text.lower()) == len(text) else text
-    spans = []
-    for raw in needles:
-        needle = raw.lower() if haystack is not text else raw
-        if not needle:
-            continue
-        at = haystack.find(needle)
-        while at >= 0:
-            end = at + len(needle)
-            if _whole(haystack, at, end):
-                spans.append((at, end))
-            at = haystack.find(needle, at + 1 if not _whole(haystack, at, end) else end)
-    return spans
+def stretches(text: str, needles: Sequence[str]) -> list[tuple[int, int]]:
+    """Where each stretch occurs, to the letter, also in the middle of a word."""
+    return [span for needle in needles for span in _occurrences(text, needle)]
+
+
+def words(text: str, needles: Sequence[str]) -> list[tuple[int, int]]:
+    """Where each word occurs as a whole word, in capitals or not."""
+    folded = text.lower()
+    if len(folded) != len(text):  # a few letters grow when folded; then places would be wrong
+        folded = text
+    return [span for word in needles for span in _occurrences(folded, word) if _whole(folded, *span)]
+
+
+def _occurrences(text: str, needle: str) -> Iterator[tuple[int, int]]:
+    at = text.find(needle) if needle else -1
+    while at >= 0:
+        yield at, at + len(needle)
+        at = text.find(needle, at + len(needle))
 
 
 def _whole(text: str, start: int, end: int) -> bool:
-    """Not the middle of a longer word; stretches that begin or end with a space or a sign are taken as they are."""
     left = start == 0 or not (text[start].isalnum() and text[start - 1].isalnum())
-    right = end == len(text) or not (text[end - 1].isalnum() and text[end].isalnum())
-    return left and right
+    return left and (end == len(text) or not (text[end - 1].isalnum() and text[end].isalnum()))
 
 
 def _joined(spans: Iterable[tuple[int, int]], length: int) -> list[tuple[int, int]]:

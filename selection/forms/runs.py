@@ -12,21 +12,50 @@ UNITS = [("rows", "rows"), ("percent", "% of the pool"), ("tokens", "tokens")]
 METHOD_PREFIX, OPTION_PREFIX = "m_", "o_"
 
 
+class Defaulting:
+    """A field that is not left empty: what is missing or cleared is its usual value."""
+
+    def clean(self, value: Any) -> Any:
+        return super().clean(self.initial if value in (None, "") else value)  # type: ignore[misc,attr-defined]
+
+
+class DefaultingChoice(Defaulting, forms.ChoiceField):
+    pass
+
+
+class DefaultingInt(Defaulting, forms.IntegerField):
+    pass
+
+
+class DefaultingFloat(Defaulting, forms.FloatField):
+    pass
+
+
+class DefaultingText(Defaulting, forms.CharField):
+    pass
+
+
+KINDS: dict[str, tuple[type[forms.Field], type[forms.Field]]] = {
+    "int": (forms.IntegerField, DefaultingInt),
+    "float": (forms.FloatField, DefaultingFloat),
+    "str": (forms.CharField, DefaultingText),
+}
+
+
 def field_for(entry: dict[str, Any]) -> forms.Field:
     """A form field for one line of `params_schema`: its type, help and bounds."""
-    facts: dict[str, Any] = {"label": entry["label"], "help_text": entry["help"], "required": False}
+    optional = entry["optional"]
+    facts: dict[str, Any] = {"label": entry["label"], "help_text": entry["help"], "initial": entry["default"]}
     if entry["type"] == "bool":
-        return forms.BooleanField(initial=entry["default"], **facts)
+        return forms.BooleanField(required=False, **facts)
     if entry["choices"]:
-        return forms.ChoiceField(choices=list(entry["choices"].items()), initial=entry["default"], **facts)
-    kinds: dict[str, tuple[type[forms.Field], Any]] = {
-        "int": (forms.IntegerField, 1), "float": (forms.FloatField, "any"), "str": (forms.CharField, None),
-    }  # fmt: skip
-    kind, step = kinds[entry["type"]]
-    if step is None:
-        return kind(initial=entry["default"], **facts)
-    widget = forms.NumberInput(attrs={"step": step, "inputmode": "decimal"})
-    return kind(initial=entry["default"], min_value=entry["ge"], max_value=entry["le"], widget=widget, **facts)
+        return DefaultingChoice(choices=list(entry["choices"].items()), **facts)
+    kind = KINDS[entry["type"]][0 if optional else 1]
+    if entry["type"] == "str":
+        return kind(required=not optional, **facts)
+    step = 1 if entry["type"] == "int" else "any"
+    facts |= {"min_value": entry["ge"], "max_value": entry["le"], "widget": forms.NumberInput(attrs={"step": step})}
+    return kind(required=not optional, **facts)
 
 
 class RunForm(forms.Form):
@@ -38,7 +67,7 @@ class RunForm(forms.Form):
     pool = forms.ModelChoiceField(Pool.objects.none(), empty_label=None, label="Pool")
     target = forms.ModelChoiceField(Target.objects.none(), required=False, empty_label="None", label="Target")
     amount = forms.DecimalField(
-        min_value=0, initial=1000, label="How much", widget=forms.NumberInput(attrs={"step": "any"})
+        min_value=0, initial=1000, label="Amount", widget=forms.NumberInput(attrs={"step": "any"})
     )
     unit = forms.ChoiceField(choices=UNITS, initial="rows", label="Counted in")
     method = forms.ChoiceField(widget=forms.RadioSelect, label="Method")

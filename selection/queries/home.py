@@ -8,6 +8,7 @@ from django.utils import timezone
 
 from curation.models import AuditEvent, Team
 from jobs.models import Job, Step
+from selection.methods import METHODS
 from selection.models import Import, Pool, Run, Target
 
 SAYS = {
@@ -22,7 +23,7 @@ SAYS = {
     "pool.renamed": "renamed a pool",
     "pool.deleted": "deleted a pool",
     "import.started": "started an import",
-    "import.finished": "An import finished",
+    "import.finished": "brought in",
     "import.cancelled": "cancelled an import",
     "target.created": "made a target",
     "target.copied": "copied a target",
@@ -30,10 +31,10 @@ SAYS = {
     "target.row_edited": "edited a row of a target",
     "target.row_deleted": "deleted a row of a target",
     "target.deleted": "deleted a target",
-    "run.started": "started a selection",
-    "run.cancelled": "cancelled a selection",
-    "run.resumed": "resumed a selection",
-    "run.deleted": "deleted a run",
+    "run.started": "started",
+    "run.cancelled": "cancelled",
+    "run.resumed": "resumed",
+    "run.deleted": "deleted",
 }
 
 
@@ -49,9 +50,12 @@ def home(team: Team) -> dict[str, Any]:
         "needs": needs(team),
         "running": running(team),
         "changes": changes(team),
-        "recent_runs": list(
-            runs.filter(job__state="succeeded").select_related("pool", "target", "job").order_by("-job__ended_at")[:5]
-        ),
+        "recent": [
+            {"run": run, "method": METHODS[run.method].title if run.method in METHODS else run.method}
+            for run in runs.filter(job__state="succeeded")
+            .select_related("pool", "target", "job")
+            .order_by("-job__ended_at")[:5]
+        ],
         "pool_count": disk["n"],
         "pool_rows": disk["rows"] or 0,
         "pool_bytes": disk["bytes"] or 0,
@@ -124,9 +128,9 @@ def changes(team: Team) -> list[dict[str, Any]]:
     events = AuditEvent.objects.filter(team_id=team.pk, at__gte=since).order_by("-at", "-pk")[:12]
     return [
         {
-            "who": event.actor_name or "Winnow",
+            "who": event.actor_name or "Winnow",  # a command line, a worker
             "did": SAYS.get(event.action, event.action.replace(".", " ").replace("_", " ")),
-            "name": event.facts.get("name", ""),
+            "name": event.facts.get("name") or (f"run {number}" if (number := event.facts.get("number")) else ""),
             "at": event.at,
         }
         for event in events

@@ -15,7 +15,7 @@ from curation.models import Team
 from jobs import queries as jobs
 from jobs.models import Job
 from selection import picked
-from selection.marking import find, segments
+from selection.marking import segments, stretches, words
 from selection.methods import METHODS, Method, Options, ParamsError, params_schema, parse_params
 from selection.models import Pick, Pool, Run, Shard, Target, TargetRow
 from selection.queries.home import current
@@ -179,36 +179,36 @@ def opened(run: Run, pick: Pick) -> dict[str, Any]:
         parts = parts_of(read_content(row, Mapping.from_dict(shard.mapping)))
     except ContentError:  # cannot happen for rows that were checked at import; the text view is there in any case
         parts = [("", text)]
-    needles = shared(pick.reason)
-    nearest = _nearest(run, pick, needles)
+    nearest = _nearest(run, pick)
     return {
         "pick": pick,
-        "parts": _marked(parts, needles),
+        "parts": _marked(parts, pick.reason),
         "nearest": nearest,
         "reason": " ".join(reason["text"] for reason in pick.reason),
     }
 
 
-def shared(reasons: list[dict[str, Any]]) -> list[str]:
-    """Stretches of text and terms that the reasons name, to be marked in both rows."""
-    found: list[str] = []
-    for reason in reasons:
-        data = reason.get("data", {})
-        found += data.get("parts", []) if reason["kind"] == "shared" else []
-        found += [term for term, _ in data.get("terms", [])] if reason["kind"] == "terms" else []
-    return found
+def _marked(parts: list[tuple[str, str]], reasons: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Each part cut at what the reasons say that the row shares with the target."""
+    data = [reason.get("data", {}) for reason in reasons]
+    shared = [part for facts in data for part in facts.get("parts", [])]
+    terms = [term for facts in data for term, _ in facts.get("terms", [])]
+    return [
+        {"label": label, "segments": segments(text, [*stretches(text, shared), *words(text, terms)])}
+        for label, text in parts
+    ]
 
 
-def _marked(parts: list[tuple[str, str]], needles: list[str]) -> list[dict[str, Any]]:
-    return [{"label": label, "segments": segments(value, find(value, needles))} for label, value in parts]
-
-
-def _nearest(run: Run, pick: Pick, needles: list[str]) -> dict[str, Any] | None:
+def _nearest(run: Run, pick: Pick) -> dict[str, Any] | None:
     key = nearest_key(pick.reason)
     row = TargetRow.objects.filter(target=run.target, key=key).first() if key and run.target_id else None
     if row is None:
         return None
-    return {"number": row.position + 1, "from": origin(row.origin), "parts": _marked(parts_of(row.unpacked()), needles)}
+    return {
+        "number": row.position + 1,
+        "from": origin(row.origin),
+        "parts": _marked(parts_of(row.unpacked()), pick.reason),
+    }
 
 
 # --- before the start ---

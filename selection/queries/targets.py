@@ -27,6 +27,8 @@ def target_page(target: Target, after: int = -1) -> dict[str, Any]:
         "rows": shown,
         "next_after": rows[PAGE - 1].position if len(rows) > PAGE else None,
         "first_page": after < 0,
+        "first_number": rows[0].position + 1 if rows else 0,
+        "last_number": shown[-1]["number"] if shown else 0,
         "row_count": target.rows.count(),
         "groups": groups,
         "runs": list(target.runs.select_related("pool", "job")[:20]),
@@ -36,7 +38,8 @@ def target_page(target: Target, after: int = -1) -> dict[str, Any]:
 def show(row: TargetRow) -> dict[str, Any]:
     """A row as the template reads it: its parts with their labels."""
     parts = [{"label": label, "text": text} for label, text in parts_of(row.unpacked())]
-    return {"row": row, "number": row.position + 1, "parts": parts, "from": origin(row.origin)}
+    start = " ".join(" ".join(part["text"][:300].split()) for part in parts)[:240]
+    return {"row": row, "number": row.position + 1, "parts": parts, "from": origin(row.origin), "start": start}
 
 
 def parts_of(content: Content) -> list[tuple[str, str]]:

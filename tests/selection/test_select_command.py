@@ -31,7 +31,8 @@ def select(**options) -> None:
     call_command("select", local=True, **{"pool": "Open pool", "budget": "25"} | options)
 
 
-def test_a_selection_from_file_to_file(pool, goal, tmp_path, capsys):
+def test_a_selection_from_file_to_file(pool, goal, tmp_path, capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "140")
     out = tmp_path / "picks.jsonl"
     select(
         target=str(goal), method="bm25", param=["aggregation=max", "k1=1.2"], option=["source_cap=0.6"], out=str(out)

@@ -1,5 +1,6 @@
 """`manage.py select --pool NAME --target FILE --method M --budget 1000`: one selection, followed in the terminal."""
 
+import logging
 from pathlib import Path
 from typing import Any
 
@@ -43,6 +44,7 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         console = Console()
+        logging.getLogger("jobs").setLevel(logging.WARNING)  # the bars say the same, better
         out = out_of(options["out"])
         team = one_team(options["team"])
         try:
