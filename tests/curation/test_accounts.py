@@ -61,7 +61,7 @@ def test_sign_up_is_closed_without_an_invitation(client, db):
 
 
 def test_an_invitation_opens_sign_up_once(client, cast, link):
-    invitation, url = link(role=Role.CURATOR)
+    _, url = link(role=Role.CURATOR)
     shown = client.get(url, follow=True)
     assert shown.redirect_chain[-1][0] == reverse("join")
     assert "Ward" in shown.content.decode()
