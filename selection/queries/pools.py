@@ -9,7 +9,7 @@ from django.db.models import Count, Exists, OuterRef, QuerySet, Subquery, Sum
 from django.db.models.functions import Coalesce
 
 from config import plots
-from curation.content import Content, ContentError, Mapping, read, row_dicts
+from curation.content import Content, ContentError, Mapping, jsontext, read, row_dicts
 from curation.formats import Preview
 from curation.models import Team
 from jobs.models import Job
@@ -56,7 +56,9 @@ def parts_of(content: Content) -> list[tuple[str, str]]:
     """(label, text) of what a content says, empty parts left out."""
     parts = [("System", content.system), ("Instruction", content.instruction), ("Input", content.input)]
     parts += [("Output", text) for text in content.outputs]
-    parts += [(turn.role.capitalize(), turn.text) for turn in content.messages]
+    for turn in content.messages:
+        carried = [jsontext.dumps(dict(turn.extra))] if turn.extra else []  # tool calls are what was answered
+        parts.append((turn.role.capitalize(), "\n".join(text for text in (turn.text, *carried) if text)))
     return [(label, text) for label, text in parts if text]
 
 

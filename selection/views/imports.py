@@ -47,6 +47,9 @@ def import_(request: HttpRequest, import_id: int) -> HttpResponse:
     if found.job is not None and (same := unchanged(request, found.job.version)):
         return same
     shared["act_url"] = request.path if shared["may_curate"] else ""
+    # Without its file an import can neither go on nor be read in another way.
+    shared["may_map"] = shared["may_curate"] and _is_draft(found)
+    shared["resume_url"] = request.path if shared["may_map"] else ""
     return page(request, "selection/import.html", shared | import_page(found), part="progress")
 
 

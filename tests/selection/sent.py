@@ -11,6 +11,7 @@ import zstandard
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.urls import reverse
 
+from curation.formats import row_dicts
 from jobs.runner import run_job
 from selection import store
 from selection.models import Import, Pool
@@ -77,4 +78,4 @@ def imported(client, cast, data: bytes, name: str = "rows.jsonl", pool: str = "O
 
 def of_pool(pool: Pool, column: str) -> list[Any]:
     """A column of all rows of a pool, in order."""
-    return [value for shard in pool.shards.order_by("index") for value in store.rows(shard)[column].to_pylist()]
+    return [row[column] for shard in pool.shards.order_by("index") for row in row_dicts(store.rows(shard))]
