@@ -93,6 +93,7 @@ STORAGES = {
 }
 # Files are served from where they lie when nobody ran collectstatic (a clone, a demo); collected ones are hashed.
 WHITENOISE_USE_FINDERS = not (STATIC_ROOT / "staticfiles.json").exists()
+WHITENOISE_AUTOREFRESH = WHITENOISE_USE_FINDERS
 if WHITENOISE_USE_FINDERS:
     warnings.filterwarnings("ignore", message="No directory at", category=UserWarning)
 else:
