@@ -1,11 +1,15 @@
 """Sizes of gzip files without making the files.
 
 A gzip file is 10 bytes of header, a raw deflate stream and 8 bytes of trailer, so its size is the stream's plus 18.
+There are three ways to the stream's size, and they give the same number: zlib, zlib continued from a copied state
+(long beginnings), and `deflate`, which counts instead of writing (compiled; where numba is installed). The last two
+prove themselves against the zlib at hand before they are used; builds of zlib differ.
 """
 
 import zlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import cache
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +17,9 @@ from numpy.typing import NDArray
 CONTAINER = 18  # bytes around the deflate stream of a gzip file
 RAW = -15  # raw deflate, window of 32 KiB: as in gzip
 PREFIX_FROM = 2048  # bytes from which copying a begun stream is faster than beginning again
+WORTH_COUNTING = 20_000  # pairs from which loading the compiled code pays
+
+Count = Callable[[Any, Any, Any, Any, Any], None]
 
 
 def size(data: bytes, level: int) -> int:
@@ -20,16 +27,29 @@ def size(data: bytes, level: int) -> int:
     return len(zlib.compress(data, level, RAW)) + CONTAINER
 
 
-def sizes(texts: Sequence[bytes], level: int) -> NDArray[np.int64]:
-    return np.array([size(text, level) for text in texts], np.int64)
+class Ends:
+    """Texts that follow others. `pairs`: about how many sizes will be asked for."""
 
+    def __init__(self, texts: Sequence[bytes], level: int, pairs: int = 0) -> None:
+        self.texts, self.level = list(texts), level
+        self.sizes = np.array([size(text, level) for text in texts], np.int64)
+        counting = counted(level) if pairs >= WORTH_COUNTING else None
+        self._count = _Counting(counting[0], counting[1], self.texts) if counting else None
 
-def joint_sizes(text: bytes, ends: Sequence[bytes], level: int) -> NDArray[np.int64]:
-    """Bytes of `gzip.compress(text + end, level)` for each end."""
-    if len(text) >= PREFIX_FROM and prefix_is_exact(level):
-        return np.array(_with_prefix(text, ends, level), np.int64) + CONTAINER
-    compress = zlib.compress
-    return np.array([len(compress(text + end, level, RAW)) for end in ends], np.int64) + CONTAINER
+    def after(self, text: bytes) -> tuple[int, NDArray[np.int64]]:
+        """(bytes of `gzip.compress(text, level)`, those of `gzip.compress(text + end, level)` for each end)."""
+        if self._count:
+            found = self._count.after(text)
+            if found[-1] >= 0:
+                for at in np.flatnonzero(found < 0):  # longer than is counted
+                    found[at] = len(zlib.compress(text + self.texts[at], self.level, RAW))
+                return int(found[-1]) + CONTAINER, found[:-1] + CONTAINER
+        if len(text) >= PREFIX_FROM and prefix_is_exact(self.level):
+            joint = _with_prefix(text, self.texts, self.level)
+        else:
+            compress, level = zlib.compress, self.level
+            joint = [len(compress(text + end, level, RAW)) for end in self.texts]
+        return size(text, self.level), np.array(joint, np.int64) + CONTAINER
 
 
 def _with_prefix(text: bytes, ends: Sequence[bytes], level: int) -> list[int]:
@@ -43,14 +63,54 @@ def _with_prefix(text: bytes, ends: Sequence[bytes], level: int) -> list[int]:
     return found
 
 
+class _Counting:
+    """`deflate.joint_sizes` with its arrays laid out; the empty end, added last, gives the text's own size."""
+
+    def __init__(self, count: Count, level: NDArray[np.int64], ends: Sequence[bytes]) -> None:
+        self.count, self.level = count, level
+        self.ends = np.frombuffer(b"".join(ends), np.uint8)
+        self.edges = np.cumsum([0, *map(len, ends), 0])
+
+    def after(self, text: bytes) -> NDArray[np.int64]:
+        """Raw deflate sizes with each end, then alone; -1 where a text is too long to be counted."""
+        out = np.empty(len(self.edges) - 1, np.int64)
+        self.count(np.frombuffer(text, np.uint8), self.ends, self.edges, self.level, out)
+        return out
+
+
+def _trials(seed: int, lengths: Sequence[int]) -> list[tuple[bytes, list[bytes]]]:
+    """Texts with ends, like prose of few words: matches long and short, near and far, and across the seam."""
+    draw = np.random.Generator(np.random.PCG64(seed))
+    words = [bytes(draw.integers(97, 123, draw.integers(1, 9), dtype=np.uint8)) for _ in range(400)]
+    trials = []
+    for length in lengths:
+        text = b" ".join(words[at] for at in draw.integers(0, 400, length // 4 + 1))[:length]
+        ends = [b"", b"x", text[:200], b" ".join(words[:60]), text[-3000:] + b" ".join(words), text[-7:] * 60]
+        trials.append((text, [*ends, draw.bytes(length // 8 + 1)]))
+    return trials
+
+
 @cache
 def prefix_is_exact(level: int) -> bool:
-    """Whether this build of zlib gives the same sizes from a copied state; other builds may cut blocks elsewhere."""
-    draw = np.random.Generator(np.random.PCG64(level))
-    words = [bytes(draw.integers(97, 123, draw.integers(1, 9), dtype=np.uint8)) for _ in range(400)]
-    for length in (0, 1, 300, 2048, 9_000, 40_000, 70_000):
-        text = b" ".join(words[at] for at in draw.integers(0, 400, length // 4 + 1))[:length]
-        ends = [b"", b"x", text[:200], b" ".join(words[:60]), text[-3000:] + b" ".join(words)]
-        if _with_prefix(text, ends, level) != [len(zlib.compress(text + end, level, RAW)) for end in ends]:
-            return False
-    return True
+    """Whether this build of zlib gives the same sizes from a copied state; others may cut blocks elsewhere."""
+    return all(
+        _with_prefix(text, ends, level) == [len(zlib.compress(text + end, level, RAW)) for end in ends]
+        for text, ends in _trials(level, (0, 1, 300, 2048, 9_000, 40_000, 70_000))
+    )
+
+
+@cache
+def counted(level: int) -> tuple[Count, NDArray[np.int64]] | None:
+    """(`deflate.joint_sizes`, settings of the level) where numba is installed and the sizes are zlib's; else None."""
+    try:
+        from selection.kernels import deflate
+    except (ImportError, RuntimeError):  # RuntimeError: numba finds no folder to keep compiled code in
+        return None
+    if level not in deflate.LEVELS:
+        return None
+    settings = np.array(deflate.LEVELS[level], np.int64)
+    for text, ends in _trials(level, (0, 1, 2, 3, 40, 260, 300, 700, 3_000, 6_000)):
+        expected = [len(zlib.compress(text + end, level, RAW)) for end in (*ends, b"")]
+        if _Counting(deflate.joint_sizes, settings, ends).after(text).tolist() != expected:
+            return None
+    return deflate.joint_sizes, settings

@@ -20,10 +20,9 @@ MISSED = 0.005
 def shingles(text: str) -> NDArray[np.uint64]:
     """Hashes of the 3-grams of lower-case words, sorted, each once; a shorter text is one shingle."""
     words = _WORD.findall(text.lower())
-    if not words:
-        grams = {text.strip()}
-    else:
-        grams = {" ".join(words[at : at + WORDS]) for at in range(max(1, len(words) - WORDS + 1))}
+    grams = (
+        {" ".join(words[at : at + WORDS]) for at in range(max(1, len(words) - WORDS + 1))} if words else {text.strip()}
+    )
     packed = b"".join([hashlib.blake2b(gram.encode(), digest_size=8).digest() for gram in grams])
     return np.unique(np.frombuffer(packed, "<u8"))
 

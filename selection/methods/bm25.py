@@ -194,7 +194,7 @@ def _list(shard: Shard, ctx: Ctx) -> Part:
     for counts, weights in model.weigh(shard[ctx.params.view]):
         scores = model.per_target(counts, weights).astype(np.float32)
         keys = as_bytes(shard.keys[counts.start : counts.start + len(counts.length)])
-        target, row = np.nonzero(scores > 0)
+        target, row = np.nonzero((scores > 0) & (scores >= best.floor[:, None]))
         best.add(target.astype(np.uint32), scores[target, row], keys[row])
         ctx.tick(counts.start + len(counts.length))
     return best.part()
@@ -217,7 +217,8 @@ class _Lists:
     """The `depth` best (target, score, key) of each target, by (-score, key)."""
 
     def __init__(self, targets: int, depth: int) -> None:
-        self.depth, self.limit = depth, 4 * targets * depth + 100_000
+        self.depth, self.limit = depth, 2 * targets * depth + 20_000
+        self.floor = np.zeros(targets, np.float32)  # what a row must reach to come on a list that is full
         self._held: list[Part] = []
         self._count = 0
 
@@ -225,8 +226,11 @@ class _Lists:
         self._held.append({"target": target, "score": score, "key": key})
         self._count += len(target)
         if self._count > self.limit:
-            self._held = [self.part()]
-            self._count = len(self._held[0]["target"])
+            held = self.part()
+            self._held, self._count = [held], len(held["target"])
+            edges = np.searchsorted(held["target"], np.arange(len(self.floor) + 1))
+            full = np.flatnonzero(np.diff(edges) == self.depth)
+            self.floor[full] = held["score"][edges[full + 1] - 1]
 
     def part(self) -> Part:
         """Sorted by target, then -score, then key."""

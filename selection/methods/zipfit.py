@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from selection.kernels.common import shared_stretches
-from selection.kernels.gzipsize import CONTAINER, joint_sizes, size, sizes
+from selection.kernels.gzipsize import CONTAINER, Ends
 from selection.methods.base import Ctx, Part, Pass, Reason, Shard, score_column
 from selection.methods.params import param
 
@@ -60,7 +60,7 @@ class ZipFit:
         return [Pass("score", _score, title="Compress rows", reads=(params.view,), rows_per_item=_rows_per_item)]
 
     def reasons(self, rows: Shard, ctx: Ctx) -> list[list[Reason]]:
-        pairs, found = Pairs.of(ctx), []
+        pairs, found = Pairs(ctx, len(rows)), []
         for at, text in enumerate(rows[ctx.params.view]):
             found.append(_explain(text, pairs.alignments(text.encode()), ctx))
             ctx.tick(at + 1)
@@ -74,34 +74,29 @@ def _rows_per_item(ctx: Ctx) -> int:
     return min(max(50, int(8 / (PAIR * (len(ctx.target) + 1)))), 50_000)
 
 
-@dataclass(frozen=True)
 class Pairs:
-    """The targets with their sizes, ready to be held against rows."""
+    """The targets, ready to be held against rows; `rows`: about how many."""
 
-    targets: list[bytes]
-    sizes: NDArray[np.int64]
-    level: int
-    free: int  # bytes that every pair shares for nothing
-
-    @classmethod
-    def of(cls, ctx: Ctx) -> "Pairs":
+    def __init__(self, ctx: Ctx, rows: int = 0) -> None:
         texts = [text.encode() for text in ctx.target[ctx.params.view]]
-        free = CONTAINER if ctx.params.variant == "header_corrected" else 0
-        return cls(texts, sizes(texts, ctx.params.level), ctx.params.level, free)
+        self.ends = Ends(texts, ctx.params.level, pairs=rows * len(texts))
+        # Bytes that every pair shares for nothing.
+        self.free = CONTAINER if ctx.params.variant == "header_corrected" else 0
 
     def alignments(self, text: bytes) -> NDArray[np.float64]:
         """1 - NCD of the row and each target."""
-        own = size(text, self.level)
-        saved = own + self.sizes - joint_sizes(text, self.targets, self.level) - self.free
-        return saved / (np.maximum(own, self.sizes) - self.free)
+        own, joint = self.ends.after(text)
+        saved = own + self.ends.sizes - joint - self.free
+        return saved / (np.maximum(own, self.ends.sizes) - self.free)
 
 
 def _score(shard: Shard, ctx: Ctx) -> Part:
-    pairs, scores = Pairs.of(ctx), np.zeros(len(shard))
+    pairs, scores = Pairs(ctx, len(shard)), np.zeros(len(shard))
     best = ctx.params.aggregation == "max"
-    beat = max(1, BEAT // (len(pairs.targets) + 1))
+    targets = len(ctx.target)
+    beat = max(1, BEAT // (targets + 1))
     for at, text in enumerate(shard[ctx.params.view]):
-        if pairs.targets:
+        if targets:
             found = pairs.alignments(text.encode())
             scores[at] = found.max() if best else found.mean()
         if at % beat == beat - 1:
