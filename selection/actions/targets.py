@@ -45,7 +45,7 @@ def create(
     if not count:
         why = f"The first reason: line {bad[0]['line']} {bad[0]['reason']}." if bad else "There were no rows in it."
         raise Fault("target.empty", why=why)
-    audit("target.created", actor=by, team=team, target=target, rows=count)
+    audit("target.created", actor=by, team=team, target=target, name=name, rows=count)
     return target
 
 

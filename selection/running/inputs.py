@@ -161,13 +161,13 @@ class ShardRows:
             return self.column(store.KEY).to_pylist()
         if name == "sources":
             return self.column(store.SOURCE).to_pylist()
-        return view_of(self._content, self.mapping, name)
+        return view_of(self.content, self.mapping, name)
 
     def column(self, name: str) -> pa.ChunkedArray:
         return store.rows(self.shard, self.start, self.stop, [name]).column(0)
 
     @cached_property
-    def _content(self) -> pa.Table:
+    def content(self) -> pa.Table:
         """Only the columns that the mapping names."""
         with store.open_shard(self.shard) as file:
             there = [name for name in file.schema_arrow.names if name not in store.OWN]

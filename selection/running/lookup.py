@@ -50,8 +50,9 @@ class Lookup:
 
     def _group(self, number: int, group: int) -> list[dict[str, object]]:
         if (number, group) not in self._groups:
-            start = group * store.ROW_GROUP
-            self._groups[number, group] = row_dicts(store.rows(self.shards[number], start, start + store.ROW_GROUP))
+            shard, start = self.shards[number], group * store.ROW_GROUP
+            rows = ShardRows(shard, start, min(start + store.ROW_GROUP, shard.rows))
+            self._groups[number, group] = row_dicts(rows.content)
             while len(self._groups) > GROUPS_KEPT:
                 self._groups.popitem(last=False)
         self._groups.move_to_end((number, group))
