@@ -2,6 +2,8 @@
 
 import logging
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from django.core.management.base import CommandError
 from rich.console import Console
@@ -14,6 +16,18 @@ from jobs.runner import run_job
 NO_WORKER_SECONDS = 20.0
 
 
+@contextmanager
+def quiet() -> Iterator[None]:
+    """No log lines of the engine while a command shows bars, which say the same, better. Warnings still come."""
+    log = logging.getLogger("jobs")
+    before = log.level
+    log.setLevel(logging.WARNING)
+    try:
+        yield
+    finally:
+        log.setLevel(before)
+
+
 def follow(job: Job, console: Console, *, local: bool = False) -> Job:
     """Show a job until it ends; with `local` its steps run in this process. Returns it as it ended.
 
@@ -24,8 +38,7 @@ def follow(job: Job, console: Console, *, local: bool = False) -> Job:
         TextColumn("{task.fields[rate]}"), TextColumn("[dim]{task.fields[left]}[/dim]"),
     )  # fmt: skip
     bars: dict[int, TaskID] = {}
-    logging.getLogger("jobs").setLevel(logging.WARNING)  # the bars say the same, better
-    with Progress(*columns, console=console, refresh_per_second=8) as shown:
+    with quiet(), Progress(*columns, console=console, refresh_per_second=8) as shown:
         if local:
             run_job(job, watch=lambda now: _show(now, shown, bars))
             job.refresh_from_db()

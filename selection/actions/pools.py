@@ -122,7 +122,7 @@ def start_import(*, import_: Import, by: User | None, mapping: Mapping, max_bad_
     return job
 
 
-def cancel_import(*, import_: Import, by: User) -> None:
+def cancel_import(*, import_: Import, by: User | None) -> None:
     with transaction.atomic():
         if import_.job is not None and not import_.job.is_final:
             jobs.cancel(job=import_.job)

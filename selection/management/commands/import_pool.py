@@ -1,6 +1,7 @@
 """`manage.py import_pool SOURCE --name NAME`: a file or an address into a pool."""
 
 import secrets
+from contextlib import suppress
 from pathlib import Path, PurePosixPath
 from typing import Any
 from urllib.parse import urlsplit
@@ -8,6 +9,7 @@ from urllib.parse import urlsplit
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from rich.console import Console
+from rich.markup import escape
 
 from config.faults import Fault
 from config.net import download
@@ -15,7 +17,7 @@ from curation.content import ContentError, Mapping
 from curation.models import Team
 from selection import store
 from selection.actions import pools as actions
-from selection.console import follow
+from selection.console import follow, quiet
 from selection.models import Import, Pool
 
 
@@ -35,37 +37,57 @@ class Command(BaseCommand):
         parser.add_argument("--local", action="store_true", help="work in this process, without workers")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        console = Console()
-        try:
-            team = one_team(options["team"])
-            found = self.receive(team, options)
-            mapping = self.mapping(found, options["map"])
-            console.print(
-                f"Reading {found.name}: " + ", ".join(f"{part} = {path}" for part, path in mapping.to_dict().items())
-            )
-            job = actions.start_import(import_=found, by=None, mapping=mapping, max_bad_share=options["max_bad"] / 100)
-        except Fault as fault:
-            raise CommandError(str(fault)) from None
-        try:
-            follow(job, console, local=options["local"])
-        except CommandError:
-            found.refresh_from_db()
-            actions.discard_import(import_=found, by=None)  # nothing half-made is left behind
-            raise
+        console = Console(highlight=False)
+        if not 0 <= options["max_bad"] <= 100:
+            raise CommandError("--max-bad is a share of the rows in percent, from 0 to 100.")
+        with quiet():
+            try:
+                found = self.receive(one_team(options["team"]), options)
+            except Fault as fault:
+                raise CommandError(str(fault)) from None
+            self.bring_in(found, console, options)
         found.refresh_from_db()
         pool = found.pool
         console.print(
-            f"[bold]{found.rows_good:,}[/bold] rows are in [bold]{pool.name}[/bold] (/pools/{pool.pk}/), {pool.rows:,} in all."
+            f"[bold]{found.rows_good:,}[/bold] rows are in [bold]{escape(pool.name)}[/bold] (/pools/{pool.pk}/), "
+            f"{pool.rows:,} in all."
         )
         if found.rows_bad:
             console.print(
                 f"{found.rows_bad:,} rows could not be read; the list is at /imports/{found.pk}/ with line and reason."
             )
 
+    def bring_in(self, found: Import, console: Console, options: dict[str, Any]) -> None:
+        """From the draft to its end. An import that ends badly is discarded: nothing half-made is left behind."""
+        try:
+            mapping = self.mapping(found, options["map"])
+            parts = ", ".join(f"{part} = {path}" for part, path in mapping.to_dict().items())
+            console.print(f"Reading {escape(found.name)}: {escape(parts)}")
+            job = actions.start_import(import_=found, by=None, mapping=mapping, max_bad_share=options["max_bad"] / 100)
+            follow(job, console, local=options["local"])
+        except Fault as fault:
+            self.abandon(found)
+            raise CommandError(str(fault)) from None
+        except CommandError:
+            self.abandon(found)
+            raise
+        except KeyboardInterrupt:
+            if not options["local"]:
+                raise CommandError(f"The workers go on with it; its progress is at /imports/{found.pk}/.") from None
+            self.abandon(found)
+            raise CommandError("Stopped. Nothing was imported.") from None
+
+    def abandon(self, found: Import) -> None:
+        found.refresh_from_db()
+        actions.cancel_import(import_=found, by=None)
+        found.refresh_from_db()
+        with suppress(Fault):  # a worker is about to stop; its page then offers to discard it
+            actions.discard_import(import_=found, by=None)
+
     def receive(self, team: Team, options: dict[str, Any]) -> Import:
         source = options["source"]
         name = PurePosixPath(urlsplit(source).path).name if "://" in source else Path(source).name
-        existing = Pool.objects.filter(team=team, name=options["name"]).first()
+        existing = Pool.objects.visible().filter(team=team, name=options["name"]).first()
         if existing is not None and not options["append"]:
             raise CommandError(f"There is a pool named {options['name']}. Choose another name, or add --append.")
         if existing is None and options["append"]:
@@ -79,7 +101,7 @@ class Command(BaseCommand):
                     copy(Path(source), out)
             if existing is None:
                 return actions.new_pool_from_file(team=team, by=None, pool_name=options["name"], name=name, path=path)
-            return actions.draft_import(pool=existing, by=None, name=name, path=path, seen=actions.look_at(path, name))
+            return actions.add_file(pool=existing, by=None, name=name, path=path)
         except BaseException:
             store.delete(path)
             raise
@@ -89,11 +111,14 @@ class Command(BaseCommand):
             return Mapping.from_dict(found.mapping)
         pairs = dict(pair.partition("=")[::2] for pair in given)
         try:
-            # What is named replaces the guess of that part; source and id keep theirs.
+            # What is named replaces the guess of the whole row; source and id keep theirs.
             kept = {part: path for part, path in found.mapping.items() if part in {"source", "id"}}
-            return Mapping.from_dict(kept | pairs)
+            mapping = Mapping.from_dict(kept | pairs)
         except ContentError as error:
             raise CommandError(f"--map {error.field} {error.why}.") from None
+        for part, why in actions.wrong_columns(mapping, actions.look_at(found.path, found.name).columns).items():
+            raise CommandError(f"--map {part}: {why}")
+        return mapping
 
 
 def copy(source: Path, out: Any) -> None:
