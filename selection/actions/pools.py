@@ -180,7 +180,7 @@ def rename_pool(*, pool: Pool, by: User, name: str, description: str) -> None:
 
 
 @transaction.atomic
-def delete_pool(*, pool: Pool, by: User | None, with_runs: bool = False) -> None:
+def delete_pool(*, pool: Pool, by: User, with_runs: bool = False) -> None:
     """Rows, files, imports; its runs too if asked. Raises `Fault` pool.in_use or pool.busy."""
     locked = Pool.objects.select_for_update().get(pk=pool.pk)
     busy = locked.imports.filter(job__state__in=Job.OPEN_STATES).first()
