@@ -23,7 +23,7 @@ class Area(forms.CharField):
         super().__init__(strip=False, widget=forms.Textarea(attrs={"rows": rows, "class": "data"}), **options)
 
     def to_python(self, value: Any) -> str:
-        return super().to_python(value).replace("\r\n", "\n")
+        return (super().to_python(value) or "").replace("\r\n", "\n")
 
 
 class RowsForm(forms.Form):

@@ -127,7 +127,7 @@ def _choose(inputs: Inputs, step: Step, beat: Beat) -> dict[str, Any]:
         tick=lambda done: beat.progress(min(done, inputs.run.rows), inputs.run.rows),
     )  # fmt: skip
     beat.progress(inputs.run.rows, inputs.run.rows)
-    part = {
+    part: dict[str, np.ndarray[Any, Any]] = {
         "shard": np.array([shard_of[pick.column] for pick in chosen.picks], np.int32),
         "row": np.array([pick.row for pick in chosen.picks], np.int64),
         "score": np.array([pick.score for pick in chosen.picks], np.float32),

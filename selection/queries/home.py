@@ -80,6 +80,7 @@ def needs(team: Team) -> list[dict[str, Any]]:
             "what": run.job.error_title, "at": run.job.ended_at,
         }
         for run in Run.objects.filter(failed, team=team).select_related("pool", "job")[:20]
+        if run.job is not None
     ]  # fmt: skip
     imports = Import.objects.filter(pool__team=team, pool__hidden=False).select_related("pool", "job")
     for entry in imports.filter(failed | Q(job=None, finished_at=None)).order_by("-created_at")[:20]:

@@ -48,7 +48,8 @@ def title_of(method: str) -> str:
 
 def progress(run: Run) -> dict[str, Any]:
     """The strip on top of a run's page."""
-    job: Job = run.job  # type: ignore[assignment]  (empty only while the run is being started)
+    job = run.job
+    assert job is not None, "a run without a job is seen only by the transaction that starts it"  # noqa: S101
     opened_ = jobs.progress(job) if job.state != Job.State.SUCCEEDED else []
     return {"job": job, "passes": opened_, "upcoming": titles(run)[len(opened_) :], "workers": run.facts.get("workers")}
 
@@ -145,7 +146,7 @@ def picks(run: Run, filters: Filters) -> dict[str, Any]:
 def _entries(run: Run, shown: list[Pick]) -> list[dict[str, Any]]:
     """Picks as `components/_pick_row.html` takes them, the beginning of the nearest target row beside each."""
     keys = {key for pick in shown if (key := nearest_key(pick.reason))}
-    near = {row.key: row.text()[:200] for row in TargetRow.objects.filter(target_id=run.target_id, key__in=keys)}
+    near = {row.key: row.text()[:200] for row in TargetRow.objects.filter(target=run.target, key__in=keys)}
     return [
         {
             "rank": pick.rank, "score": pick.score, "text": pick.excerpt, "source": pick.source,
@@ -247,7 +248,7 @@ def _factor(run: Run, method: Method) -> float | None:
     """Seconds of work in the method's passes over the seconds that the method states for the same work."""
     try:
         passes = run.manifest["timings"]["passes"]
-        params = parse_params(method.Params, run.params)
+        params: Any = parse_params(method.Params, run.params)
         targets = (run.manifest["target"] or {"rows": 0})["rows"]
     except (KeyError, TypeError, ParamsError):
         return None

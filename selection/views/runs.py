@@ -4,6 +4,7 @@ from typing import Any
 
 from django.contrib import messages
 from django.http import FileResponse, Http404, HttpRequest, HttpResponse, StreamingHttpResponse
+from django.http.response import HttpResponseBase
 from django.urls import reverse
 
 from config.faults import Fault
@@ -82,7 +83,7 @@ def _new_context(form: RunForm, initial: dict[str, Any]) -> dict[str, Any]:
     values = form.data if form.is_bound else initial
     try:
         given = {entry["name"]: values.get(METHOD_PREFIX + entry["name"]) for entry in form.method_fields}
-        params = parse_params(form.chosen.Params, {name: value for name, value in given.items() if value is not None})
+        params: Any = parse_params(form.chosen.Params, {name: value for name, value in given.items() if value is not None})
     except ParamsError:
         params = form.chosen.Params()
     rows, targets = queries.sizes(form.team, values.get("pool"), values.get("target"))
@@ -146,7 +147,7 @@ def run_pick(request: HttpRequest, run_id: int, rank: int) -> HttpResponse:
 
 
 @reads
-def run_download(request: HttpRequest, run_id: int, format: str) -> HttpResponse:  # noqa: A002  (the word in the URL)
+def run_download(request: HttpRequest, run_id: int, format: str) -> HttpResponseBase:  # noqa: A002  (the word in the URL)
     """The picks as a file; `with=manifest` packs the manifest beside it."""
     found = access.run(request.user, run_id)  # type: ignore[arg-type]
     if format not in downloads.TYPES:

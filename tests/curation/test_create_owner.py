@@ -15,7 +15,14 @@ def run(*args, stdin="", monkeypatch=None):
 
 
 def test_it_makes_a_person_with_a_team(db, monkeypatch):
-    text = run("Ada@Example.org", "--team", "Ward", "--password-stdin", stdin="a long enough password\n", monkeypatch=monkeypatch)
+    text = run(
+        "Ada@Example.org",
+        "--team",
+        "Ward",
+        "--password-stdin",
+        stdin="a long enough password\n",
+        monkeypatch=monkeypatch,
+    )
     assert "ada@example.org owns the team Ward" in text
     user = User.objects.get(email="ada@example.org")
     assert user.check_password("a long enough password")
@@ -28,7 +35,9 @@ def test_an_existing_person_gets_a_further_team(db):
     assert Membership.objects.filter(user__email="ada@example.org").count() == 2
 
 
-@pytest.mark.parametrize(("email", "password", "says"), [("ada", "x", "not an e-mail"), ("ada@example.org", "short", "too short")])
+@pytest.mark.parametrize(
+    ("email", "password", "says"), [("ada", "x", "not an e-mail"), ("ada@example.org", "short", "too short")]
+)
 def test_bad_input_creates_nothing(db, monkeypatch, email, password, says):
     with pytest.raises(CommandError, match=says):
         run(email, "--password-stdin", stdin=f"{password}\n", monkeypatch=monkeypatch)
