@@ -23,7 +23,7 @@ class Bm25Params:
     aggregation: Literal["sum", "max", "round_robin"] = param(
         "sum", label="Over the targets",
         choices={"sum": "Sum", "max": "Best target", "round_robin": "Each target in turn"},
-        help="Sum favours rows like the target as a whole; in turn, each target picks its best row left.",
+        help="Sum favours rows like the target as a whole; in turn, each target names the next row of its own list.",
     )  # fmt: skip
     view: Literal["text", "prompt"] = param(
         "text", label="Compare", choices={"text": "Whole rows", "prompt": "Prompts only"},

@@ -32,7 +32,8 @@ class Table:
         self.contents: list[Content] = []
         self.keys: list[str] = []
         self.sources: list[str] = []
-        seen: dict[str, int] = {}
+        taken: set[str] = set()
+        following: dict[str, int] = {}
         for place, row in enumerate(held):
             try:
                 self.contents.append(read(row, self.mapping))
@@ -40,9 +41,13 @@ class Table:
                 self.sources.append(read_source(row, self.mapping))
             except ContentError as error:
                 raise ContentError(f"row {place}: {error.field}", error.why) from None
-            times = seen[key] = seen.get(key, 0) + 1
-            # As in an imported pool: a repeated key gets ~2, ~3 in order.
-            self.keys.append(key if times == 1 else f"{key}~{times}")
+            # As in an imported pool: a repeated key gets ~2, ~3 in order, past those that rows have of their own.
+            name = key
+            while name in taken:
+                number = following.get(key, 2)
+                name, following[key] = f"{key}~{number}", number + 1
+            taken.add(name)
+            self.keys.append(name)
 
     def __len__(self) -> int:
         return len(self.keys)

@@ -53,6 +53,15 @@ def test_numbers_as_ids_and_ids_that_repeat():
     assert keys == {"a", "a~2"}
 
 
+@pytest.mark.parametrize(
+    ("ids", "keys"), [("a a a~2", "a a~2 a~2~2"), ("a a~2 a", "a a~2 a~3"), ("a a b a b", "a a~2 b a~3 b~2")]
+)
+def test_a_repeated_id_never_takes_the_key_of_another_row(ids, keys):
+    rows = [{"uid": uid, "text": f"row {place}"} for place, uid in enumerate(ids.split())]
+    picks = select(rows, method="random", mapping=Mapping(text="text", id="uid"))
+    assert sorted(pick.key for pick in picks) == sorted(keys.split())
+
+
 def test_params_budget_and_options_reach_their_places():
     assert len(select(ROWS, TARGET, budget="67%", method="bm25", k1="2.0")) == 2
     assert [p.key for p in select(ROWS, TARGET, method="bm25", options=Options(min_chars=45))] != []
