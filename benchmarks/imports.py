@@ -99,7 +99,7 @@ def main():
         from curation.actions.teams import create_owner
         from selection.models import Pool
 
-        create_owner(email="bench@example.org", name="Bench", password="not-used-anywhere", team_name="Bench")  # noqa: S106
+        create_owner(email="bench@example.org", name="Bench", password="not-used-anywhere", team_name="Bench")
         for form in ("parquet", "jsonl"):
             for count in times:
                 path = Path(os.environ["WINNOW_VAR"]) / f"rows.{form}"

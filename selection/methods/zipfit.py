@@ -8,11 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from selection.kernels.common import shared_stretches
-from selection.kernels.gzipsize import CONTAINER, Ends
+from selection.kernels.gzipsize import CONTAINER, Ends, pair_seconds
 from selection.methods.base import Ctx, Part, Pass, Reason, Shard, score_column
 from selection.methods.params import param
 
-PAIR = 22e-6  # seconds of one core for a pair of texts of a few hundred bytes
 SHOWN = 160  # characters of a shared stretch
 BEAT = 12_000  # pairs between reports: about 0.3 s
 
@@ -67,11 +66,11 @@ class ZipFit:
         return found
 
     def seconds(self, rows: int, targets: int, params: ZipFitParams) -> float:
-        return rows * (targets + 1) * PAIR * (0.7 if params.level == 1 else 1.0)
+        return rows * (targets + 1) * pair_seconds(params.level)
 
 
 def _rows_per_item(ctx: Ctx) -> int:
-    return min(max(50, int(8 / (PAIR * (len(ctx.target) + 1)))), 50_000)
+    return min(max(50, int(8 / (pair_seconds(ctx.params.level) * (len(ctx.target) + 1)))), 50_000)
 
 
 class Pairs:
