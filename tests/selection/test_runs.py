@@ -160,6 +160,15 @@ def test_a_method_that_follows_length_is_called_out(cast):
     assert "Score and length go together" in " ".join(run.facts["warnings"])
 
 
+def test_exact_duplicates_are_picked_once_also_where_the_content_is_the_key(cast, data):
+    pool = made.pool(cast.team, data, cuts=(150,))
+    assert pool.rows == 407
+    run = made.run(cast.team, pool, None, budget="407")
+    assert run.picks_count == 400
+    assert run.facts["skipped"] == {"exact_duplicates": 7}
+    assert made.run(cast.team, pool, None, budget="407", options={"exact_duplicates": "no"}).picks_count == 407
+
+
 def test_rows_added_later_are_not_seen(cast, data):
     pool = made.pool(cast.team, data[:300])
     run = made.run(cast.team, pool, None, budget="300", finish=False, options={"exact_duplicates": False})

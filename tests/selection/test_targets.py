@@ -9,6 +9,7 @@ from django.urls import reverse
 
 from config.faults import Fault
 from curation.content import key_of
+from curation.models import Membership
 from selection.actions import target_files
 from selection.actions import targets as actions
 from selection.models import Target
@@ -274,5 +275,7 @@ def test_rows_of_a_pool_become_a_target(as_, cast):
     for bad in (["60"], ["x"], ["-1"], []):
         assert client.post(url, {"pool": pool.pk, "position": bad, "do": "add", "name": "B"}).status_code == 422, bad
     theirs = made.pool(cast.other_team, data)
+    assert client.post(url, {"pool": theirs.pk, "position": ["1"]}).status_code == 404
+    Membership.objects.create(team=cast.other_team, user=cast.curator, role="curator")  # rows do not change teams
     assert client.post(url, {"pool": theirs.pk, "position": ["1"]}).status_code == 404
     assert Target.objects.count() == 1
