@@ -83,7 +83,9 @@ def _new_context(form: RunForm, initial: dict[str, Any]) -> dict[str, Any]:
     values = form.data if form.is_bound else initial
     try:
         given = {entry["name"]: values.get(METHOD_PREFIX + entry["name"]) for entry in form.method_fields}
-        params: Any = parse_params(form.chosen.Params, {name: value for name, value in given.items() if value is not None})
+        params: Any = parse_params(
+            form.chosen.Params, {name: value for name, value in given.items() if value is not None}
+        )
     except ParamsError:
         params = form.chosen.Params()
     rows, targets = queries.sizes(form.team, values.get("pool"), values.get("target"))

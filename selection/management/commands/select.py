@@ -30,7 +30,9 @@ class Command(BaseCommand):
         parser.add_argument("--pool", required=True, help="name of the pool")
         parser.add_argument("--target", default="", help="a file of rows, or the name of a target that is there")
         parser.add_argument("--where", default="", metavar="COLUMN=VALUE", help="only these rows of the target file")
-        parser.add_argument("--method", default="", help=f"{names}; without it, zipfit with a target and random without")
+        parser.add_argument(
+            "--method", default="", help=f"{names}; without it, zipfit with a target and random without"
+        )
         parser.add_argument(
             "--param", action="append", default=[], metavar="NAME=VALUE", help="a setting of the method"
         )
