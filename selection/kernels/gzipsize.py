@@ -48,15 +48,18 @@ class Ends:
         if self._count:
             found = self._count.after(text)
             if found[-1] >= 0:
-                for at in np.flatnonzero(found < 0):  # longer than is counted
-                    found[at] = len(zlib.compress(text + self.texts[at], self.level, RAW))
+                longer = np.flatnonzero(found < 0)  # than is counted
+                if len(longer):
+                    found[longer] = self._written(text, [self.texts[at] for at in longer])
                 return int(found[-1]) + CONTAINER, found[:-1] + CONTAINER
+        *joint, own = self._written(text, [*self.texts, b""])
+        return own + CONTAINER, np.array(joint, np.int64) + CONTAINER
+
+    def _written(self, text: bytes, ends: Sequence[bytes]) -> list[int]:
+        """Raw deflate sizes of the text with each end, by zlib itself."""
         if len(text) >= PREFIX_FROM and prefix_is_exact(self.level):
-            joint = _with_prefix(text, self.texts, self.level)
-        else:
-            compress, level = zlib.compress, self.level
-            joint = [len(compress(text + end, level, RAW)) for end in self.texts]
-        return size(text, self.level), np.array(joint, np.int64) + CONTAINER
+            return _with_prefix(text, ends, self.level)
+        return [len(zlib.compress(text + end, self.level, RAW)) for end in ends]
 
 
 def _with_prefix(text: bytes, ends: Sequence[bytes], level: int) -> list[int]:

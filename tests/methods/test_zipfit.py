@@ -157,3 +157,16 @@ def test_a_long_stretch_is_found_whole_wherever_it_stands():
     stretch = "how many apples are left over at the end of the day"
     assert shared_stretches(f"xx {stretch} yy", f"a completely different {stretch}!") == [stretch]
     assert shared_stretches("short", "short") == []
+
+
+def test_work_on_long_rows_is_told_as_often_as_on_short_ones():
+    """About every 0.3 s: 30 long rows are as much work as thousands of short ones."""
+    draw = random.Random(3)
+    told = {}
+    for length, rows in ((100, 60), (40_000, 60)):
+        text, told[length] = english(draw, length).decode(), []
+        shard = Shard.of({"keys": [f"k{n}" for n in range(rows)], "text": [text] * rows})
+        ctx = Ctx(ZipFitParams(level=1), target_of([T] * 15), tick=told[length].append)
+        ZipFit().passes(ctx.params)[0].map(shard, ctx)
+    assert told[100] == []
+    assert len(told[40_000]) == 2
