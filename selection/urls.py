@@ -7,6 +7,7 @@ from selection.views import home, imports, pools, runs, targets
 urlpatterns: list[URLPattern] = [
     # Pools and imports
     path("t/<slug:slug>/", home.team_home, name="team_home"),
+    path("t/<slug:slug>/sample/", home.team_sample, name="team_sample"),
     path("t/<slug:slug>/pools/", pools.pools, name="pools"),
     path("t/<slug:slug>/pools/new/", pools.pool_new, name="pool_new"),
     path("pools/<int:pool_id>/", pools.pool, name="pool"),

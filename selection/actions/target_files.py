@@ -1,6 +1,7 @@
 """Rows of a target out of a file, of pasted text, or of a pool. Bad lines are reported; the good ones are kept."""
 
 import io
+import json
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import groupby
 from typing import Any, BinaryIO
@@ -82,6 +83,11 @@ def _rows(file: BinaryIO, name: str, bad: list[dict[str, Any]]) -> Iterator[Row]
         raise Fault(error.code, **error.facts) from None
 
 
+def _beginning(row: dict[str, Any]) -> str:
+    """How a refused row begins, without the columns that it does not fill."""
+    return json.dumps({name: value for name, value in row.items() if value is not None}, ensure_ascii=False)[:120]
+
+
 def _read_all(rows: Sequence[Row], name: str, bad: list[dict[str, Any]]) -> list[NewRow]:
     if not rows:
         return []
@@ -95,7 +101,7 @@ def _read_all(rows: Sequence[Row], name: str, bad: list[dict[str, Any]]) -> list
         try:
             content = read(row, found.mapping)
         except ContentError as error:
-            bad.append({"line": line, "reason": f"{error.field} {error.why}", "excerpt": str(row)[:120]})
+            bad.append({"line": line, "reason": f"{error.field} {error.why}", "excerpt": _beginning(row)})
             continue
         group = row.get(GROUP_COLUMN)
         made.append(NewRow(content, group if isinstance(group, str) else "", {"file": name, "line": line}))

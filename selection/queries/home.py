@@ -45,8 +45,10 @@ def home(team: Team) -> dict[str, Any]:
     runs = Run.objects.filter(team=team)
     runs_sum = runs.aggregate(n=Count("pk"), bytes=Sum("bytes"), done=Count("pk", filter=Q(job__state="succeeded")))
     has_target = Target.objects.filter(team=team).exists()
+    steps = checklist(has_pool=bool(disk["rows"]), has_target=has_target, runs=runs_sum)
     return {
-        "checklist": checklist(has_pool=bool(disk["rows"]), has_target=has_target, runs=runs_sum),
+        "checklist": steps,
+        "next_step": next((step for step, done in steps if not done), ""),
         "needs": needs(team),
         "running": running(team),
         "changes": changes(team),

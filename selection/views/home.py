@@ -2,9 +2,10 @@
 
 from django.http import HttpRequest, HttpResponse
 
-from config.http import page
-from config.policy import reads
+from config.http import page, see_other
+from config.policy import members, reads
 from selection import access
+from selection.actions import sample
 from selection.queries import home as queries
 from selection.views.shared import frame
 
@@ -14,3 +15,12 @@ def team_home(request: HttpRequest, slug: str) -> HttpResponse:
     team = access.team(request.user, slug)  # type: ignore[arg-type]
     request.session["team"] = team.slug  # the start page leads back here
     return page(request, "curation/home.html", queries.home(team) | frame(team), part="work")
+
+
+@members
+def team_sample(request: HttpRequest, slug: str) -> HttpResponse:
+    """Load the sample data."""
+    team = access.team(request.user, slug, access.CURATE)  # type: ignore[arg-type]
+    if request.method == "POST":
+        return see_other(sample.load(team=team, by=request.user).get_absolute_url())  # type: ignore[arg-type]
+    return see_other(team.get_absolute_url())

@@ -56,9 +56,11 @@ def _place(fault: Fault) -> str | None:
 
 @members
 def target(request: HttpRequest, target_id: int) -> HttpResponse:
-    found = access.target(request.user, target_id)  # type: ignore[arg-type]
-    if request.method == "POST" and request.POST.get("do") == "dismiss":
-        found = access.target(request.user, target_id, access.CURATE)  # type: ignore[arg-type]
+    need = access.CURATE if request.method == "POST" else access.VIEW
+    found = access.target(request.user, target_id, need)  # type: ignore[arg-type]
+    if request.method == "POST":
+        if request.POST.get("do") != "dismiss":
+            raise Http404
         actions.forget_bad_rows(target=found, by=request.user)  # type: ignore[arg-type]
         return see_other(request.path)
     after = request.GET.get("after", "")

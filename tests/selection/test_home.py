@@ -41,6 +41,24 @@ def test_the_steps_are_ticked_off_and_go(as_, cast):
     assert "every 3s" not in page
 
 
+def test_sample_data_is_one_click_away(as_, cast):
+    from jobs.runner import run_job
+    from selection.models import Pool, Target
+
+    client, url = as_("curator"), cast.team.get_absolute_url()
+    assert f"{url}sample/" in body(client.get(url))
+    answer = client.post(f"{url}sample/")
+    pool = Pool.objects.get()
+    assert (answer.status_code, answer.url) == (303, pool.get_absolute_url())
+    run_job(pool.imports.get().job)
+    pool.refresh_from_db()
+    assert pool.rows > 3000
+    assert sorted(Target.objects.values_list("name", flat=True)) == ["Bank intents", "Word problems"]
+    assert client.post(f"{url}sample/").url == pool.get_absolute_url()  # once is enough
+    assert Pool.objects.count() == 1
+    assert f"{url}sample/" not in body(client.get(url))
+
+
 def test_what_failed_or_waits_needs_somebody(as_, cast):
     pool = made.pool(cast.team, made.rows(30))
     run = made.run(cast.team, pool, None, finish=False)
