@@ -70,9 +70,10 @@ def _show(job: Job, shown: Progress, bars: dict[int, TaskID]) -> None:
     for entry in progress(job):
         if entry.index not in bars:
             bars[entry.index] = shown.add_task(entry.title, total=None, rate="", left="")
-        rate = f"{entry.rate:,.0f} {entry.unit}/s" if entry.rate >= 1 and entry.unit != "bytes" else entry.note
-        if entry.unit == "bytes" and entry.rate >= 1:
-            rate = f"{entry.rate / 1e6:,.1f} MB/s" + (f", {entry.note}" if entry.note else "")
+        rate = f"{entry.rate:,.0f} {entry.unit}/s" if entry.rate >= 1 else ""
+        if entry.unit == "kB" and entry.rate >= 1:
+            rate = f"{entry.rate / 1e3:,.1f} MB/s"
+        rate = ", ".join(part for part in (rate, entry.note) if part)
         left = f"{entry.eta:,.0f} s left" if entry.eta and entry.state == "running" else ""
         done = entry.state == "done"
         total = entry.total or (1 if done else None)

@@ -120,7 +120,7 @@ register(
         "import.too_many_bad": Text(
             "Too many rows are bad",
             "{bad} of {seen} rows of {name} could not be read, more than the {share} that you allow. "
-            "The most frequent reason: {reason}",
+            "The most frequent reason: “{reason}”.",
             "Check the mapping of the columns, mend the file, or allow more bad rows. Nothing was added to the pool.",
         ),
         "import.mapping": Text(

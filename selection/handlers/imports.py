@@ -30,6 +30,7 @@ from selection.uploads import FOLDER
 
 OLD_UPLOAD = 24 * 3600  # seconds
 SOURCES_KEPT = 300
+KB = 1000  # progress is told in kB of the file: its rows are known only at the end
 SHARD_BYTES = 256 << 20  # in memory; long rows make shards of fewer rows
 LOOK_AFTER = 1_000  # rows; before, a few bad ones at the top say little about the file
 
@@ -43,7 +44,7 @@ class ImportKind(Kind):
             return None
         found = Import.objects.get(pk=job.params["import"])
         return PassPlan(
-            "read", "Read, check and store the rows", [StepPlan({"import": found.pk}, "cpu", found.bytes)], "bytes"
+            "read", "Read, check and store the rows", [StepPlan({"import": found.pk}, "cpu", found.bytes // KB)], "kB"
         )
 
     def run(self, step: Step, beat: Beat) -> dict[str, Any]:
@@ -147,7 +148,7 @@ class Reading:
                 with formats.open_rows(file, source, limits()) as reader:
                     for batch in reader:
                         self.take(batch)
-                        self.beat.progress(reader.position(), reader.total, f"{self.good:,} rows")
+                        self.beat.progress(reader.position() // KB, reader.total // KB, f"{self.good:,} rows")
         except formats.FormatError as error:
             raise Fault(error.code, **error.facts) from None
         self.judge(final=True)
@@ -200,7 +201,7 @@ class Reading:
         Import.objects.filter(pk=self.found.pk).update(rows_bad=self.bad, bad_path=self.save_bad())
         raise Fault(
             "import.too_many_bad", bad=f"{self.bad:,}", seen=f"{seen:,}", name=self.found.name,
-            share=f"{self.found.max_bad_share:.0%}", reason=reason if reason.endswith(".") else f"{reason}.",
+            share=f"{100 * self.found.max_bad_share:g} %", reason=reason.rstrip("."),
         )  # fmt: skip
 
     def flush(self, count: int) -> None:

@@ -26,6 +26,7 @@ def pools_page(team: Team) -> dict[str, Any]:
     # One count a subquery: joined, shards times runs times imports would have to be walked through.
     pools = Pool.objects.visible().filter(team=team).annotate(
         shard_count=_counted(Shard.objects.all()), run_count=_counted(Run.objects.all()),
+        waiting=Exists(Import.objects.filter(pool=OuterRef("pk"), job=None)),
         importing=Exists(Import.objects.filter(pool=OuterRef("pk"), job__state__in=Job.OPEN_STATES)),
     )  # fmt: skip
     total = Pool.objects.visible().filter(team=team).aggregate(rows=Sum("rows"), bytes=Sum("bytes"))
@@ -106,11 +107,13 @@ def row_page(pool: Pool, number: int) -> dict[str, Any]:
     pages = max(1, -(-pool.rows // PAGE))
     number = min(max(number, 1), pages)
     start = (number - 1) * PAGE
+    found = rows_at(pool, start, min(start + PAGE, pool.rows))
     return {
-        "rows": rows_at(pool, start, min(start + PAGE, pool.rows)),
+        "rows": found,
         "page": number,
         "pages": pages,
         "first": start + 1,
+        "with_sources": any(row.source for row in found),
         "last": min(start + PAGE, pool.rows),
     }
 

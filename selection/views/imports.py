@@ -49,7 +49,8 @@ def import_(request: HttpRequest, import_id: int) -> HttpResponse:
     shared["act_url"] = request.path if shared["may_curate"] else ""
     # Without its file an import can neither go on nor be read in another way.
     shared["may_map"] = shared["may_curate"] and _is_draft(found)
-    shared["resume_url"] = request.path if shared["may_map"] else ""
+    hopeless = found.job is not None and found.job.error_code == "import.too_many_bad"  # the same would happen again
+    shared["resume_url"] = request.path if shared["may_map"] and not hopeless else ""
     return page(request, "selection/import.html", shared | import_page(found), part="progress")
 
 
