@@ -106,9 +106,9 @@ class StorageUploadHandler(FileUploadHandler):
 def too_large() -> Fault:
     limit = settings.UPLOAD_MAX_BYTES
     shown = (
-        f"{limit / (1 << 30):g} GiB"
+        f"{limit / (1 << 30):.3g} GiB"
         if limit >= 1 << 30
-        else f"{limit / (1 << 20):g} MiB"
+        else f"{limit / (1 << 20):.3g} MiB"
         if limit >= 1 << 20
         else f"{limit:,} bytes"
     )
