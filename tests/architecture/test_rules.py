@@ -195,7 +195,7 @@ def test_every_fault_is_in_the_reference():
     from config.faults import CATALOGUE
 
     reference = (ROOT / "docs" / "reference" / "errors.md").read_text("utf-8")
-    assert sorted(code for code in CATALOGUE if f"`{code}`" not in reference) == []
+    assert sorted(code for code in CATALOGUE if not code.startswith("test.") and f"`{code}`" not in reference) == []
 
 
 def test_no_migration_is_missing(db):

@@ -57,7 +57,8 @@ def site(tmp_path_factory):
     folder = tmp_path_factory.mktemp("site")
     name = f"winnow_browser_{os.environ.get('PYTEST_XDIST_WORKER', 'main')}"
     broker, _, _ = os.environ["BROKER_URL"].rpartition("/")
-    port = free_port(8700)
+    # Somewhere at random: two sessions that begin to search at the same port could both find it free.
+    port = free_port(secrets.randbelow(20_000) + 20_000)
     env = os.environ | {
         "DATABASE_URL": own_database(os.environ["DATABASE_URL"], name),
         "BROKER_URL": f"{broker}/14",
