@@ -33,6 +33,8 @@ register(
 )
 REDIRECTS = 5
 TRANSLATED = ipaddress.ip_network("64:ff9b::/96")  # NAT64: the last four bytes are an IPv4 address
+UNICAST = ipaddress.ip_network("2000::/3")  # all of IPv6 that is given out for the public internet (RFC 4291, IANA)
+PROTOCOLS = ipaddress.ip_network("192.0.0.0/24")  # RFC 6890; `is_global` lets a part of it pass
 TROUBLE = (
     httpcore.TimeoutException,
     httpcore.NetworkError,
@@ -48,9 +50,11 @@ def is_public(address: str) -> bool:
         inner = found.ipv4_mapped or found.sixtofour or (found.teredo or (None, None))[1]
         if found in TRANSLATED:
             inner = ipaddress.IPv4Address(int(found) & 0xFFFFFFFF)
+        if inner is None and found not in UNICAST:
+            return False  # `is_global` lets site-local, local NAT64 and old forms that wrap 127.0.0.1 pass
         if inner is not None:
             found = inner
-    return found.is_global and not found.is_multicast
+    return found.is_global and not found.is_multicast and found not in PROTOCOLS
 
 
 def allowed(host: str, address: str) -> bool:
