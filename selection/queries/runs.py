@@ -309,6 +309,7 @@ def _differing(cls: type, values: dict[str, Any]) -> list[tuple[str, str]]:
         value = values.get(entry["name"], entry["default"])
         if value == entry["default"]:
             continue
-        shown = entry["choices"].get(value) or {True: "yes", False: "no", None: "none"}.get(value, str(value))
+        plain = "none" if value is None else ("yes" if value else "no") if isinstance(value, bool) else str(value)
+        shown = entry["choices"].get(value, plain)
         found.append((entry["label"], shown))
     return found

@@ -224,6 +224,16 @@ def test_a_failed_run_says_what_to_do(as_, cast, pool):
     assert 'value="resume"' not in page
 
 
+def test_what_differs_from_the_usual_stands_in_the_head(as_, cast, pool):
+    options = {"max_chars": 1, "exact_duplicates": "no", "source_cap": 0.5}
+    run = made.run(cast.team, pool, None, budget="5", options=options, balance="source", finish=False)
+    page = body(as_("viewer").get(run.get_absolute_url()))
+    for words in ("at most this many characters: 1", "drop exact duplicates: no", "largest share of one source: 0.5",
+                  "balance: Every source alike"):  # fmt: skip
+        assert words in page, words
+    assert "near duplicates" not in page
+
+
 def test_the_result_page_and_its_picks(as_, run):
     client = as_("viewer")
     page = body(client.get(run.get_absolute_url()))
