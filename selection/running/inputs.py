@@ -21,6 +21,8 @@ from selection import methods, store
 from selection import models as rows
 from selection.methods.base import EMPTY_TARGET, Ctx, Item, Method, Part, Pass, Target, Value, items, no_tick
 
+USUAL_CHARS = 500
+
 
 class Values(Mapping[str, Value]):
     """The reduced values of earlier passes, each loaded when it is first asked for."""
@@ -115,6 +117,12 @@ class Inputs:
             raise Fault("run.shard_gone", pool=self.run.pool.name)
         return [found[pinned["id"]] for pinned in self.run.shards]
 
+    @property
+    def length_factor(self) -> float:
+        """How much longer the pool's rows are than the 500 characters for which methods state their pieces; at least 1."""
+        chars = sum(shard.stats.get("chars", 0) for shard in self.shards)
+        return max(1.0, chars / max(self.run.rows, 1) / USUAL_CHARS)
+
     def ctx(self, job: Job, before: int, tick: Callable[[int], None] = no_tick) -> Ctx:
         """What a map or reduce of pass `before` may know: the values of the passes before it."""
         paths = {one.name: jobs.results(job, reduce_name(one))[0]["path"] for one in self.passes[:before] if one.reduce}
@@ -126,7 +134,8 @@ class Inputs:
             return list(one.over(ctx))
         # No core idles over a pool that the method would leave in one piece; how it is cut changes no score.
         pieces = min(2 * slots(one.queue), int(self.method.seconds(ctx.rows, len(ctx.target), ctx.params)))
-        most = min(one.rows_per_item(ctx), -(-ctx.rows // max(pieces, 1)) or 1)
+        wanted = max(1, round(one.rows_per_item(ctx) / self.length_factor))
+        most = min(wanted, -(-ctx.rows // max(pieces, 1)) or 1)
         return items([shard.rows for shard in self.shards], most)
 
     def score_parts(self, job: Job) -> list[dict[str, Any]]:

@@ -288,3 +288,19 @@ def test_a_deleted_run_leaves_nothing(cast, data):
     assert not Pick.objects.exists()
     assert not Job.objects.exists()
     assert store.usage(f"runs/{run.pk}") == 0
+
+
+def test_long_rows_make_smaller_steps(cast, monkeypatch):
+    """A step is to last seconds, also where rows are a hundred times as long as usual."""
+    monkeypatch.setattr(methods.METHODS["zipfit"].__class__, "seconds", lambda *_: 0.0)
+    data = made.rows(300)
+    monkeypatch.setattr("selection.methods.zipfit._rows_per_item", lambda ctx: 200)
+    plain = made.pool(cast.team, data)
+    long = made.pool(cast.team, data, name="Long rows")
+    long.shards.update(stats={"chars": 300 * 5_000})
+    steps = {
+        pool.name: made.run(cast.team, pool, made.target(cast.team, data[:3], name=pool.name), method="zipfit", finish=False)
+        .job.steps.count()
+        for pool in (plain, long)
+    }  # fmt: skip
+    assert steps == {"Open pool": 2, "Long rows": 15}
