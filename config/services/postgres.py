@@ -253,7 +253,11 @@ class Postgres(Server):
         password = self.home.keep_secret(self.SECRET)
         # Not a superuser: what works here works with the role of a managed server too.
         role = f"CREATE ROLE {ROLE} LOGIN CREATEDB PASSWORD '{password}'"
-        self.alone(binaries, draft, "fsync=off", role, f"CREATE DATABASE {DATABASE} OWNER {ROLE} STRATEGY FILE_COPY")
+        # Harmless, and a test that plants a deadlock must be able to say which side looks for it.
+        setting = f"GRANT SET ON PARAMETER deadlock_timeout TO {ROLE}"
+        self.alone(
+            binaries, draft, "fsync=off", role, setting, f"CREATE DATABASE {DATABASE} OWNER {ROLE} STRATEGY FILE_COPY"
+        )
         # Nothing was written through to the disk so far: once, at the end, costs a third of the time.
         method = "syncfs" if sys.platform == "linux" else "fsync"
         self.run([str(binaries / "initdb"), "--sync-only", "-D", str(draft), "--sync-method", method])
