@@ -104,7 +104,7 @@ def test_a_private_address_is_refused_before_anything_is_sent(site, server, sett
         ("172.16.0.1", False), ("169.254.169.254", False), ("100.64.0.1", False), ("127.0.0.1", False), ("0.0.0.0", False),  # noqa: S104
         ("224.0.0.1", False), ("255.255.255.255", False), ("::1", False), ("::", False), ("fe80::1", False),
         ("fd00::1", False), ("ff02::1", False), ("::ffff:10.0.0.1", False), ("2002:7f00:1::", False),
-        ("64:ff9b::7f00:1", False), ("64:ff9b::5db8:d70e", True),
+        ("64:ff9b::7f00:1", False), ("64:ff9b::5db8:d70e", True), ("::ffff:93.184.215.14", True),
         # Python calls these global: 127.0.0.1 in two old forms, local NAT64, site-local, protocol assignments.
         ("::7f00:1", False), ("::ffff:0:7f00:1", False), ("64:ff9b:1::7f00:1", False), ("fec0::1", False), ("192.0.0.8", False),
     ],
