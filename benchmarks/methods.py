@@ -90,7 +90,7 @@ def columns_of(pool):
 
 
 CASES = {
-    "random": [("random", {}, 1), ("random", {"balance": "none"}, 2)],
+    "random": [("random", {}, 1)],
     "bm25": [("bm25", {"aggregation": how}, 1) for how in ("sum", "max", "round_robin")],
     "zipfit": [("zipfit", {}, 2)],
 }
