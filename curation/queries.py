@@ -11,6 +11,9 @@ def members_page(team: Team) -> dict[str, Any]:
     return {
         "members": found,
         "invitations": Invitation.objects.open().filter(team=team).select_related("made_by").order_by("-created_at"),
-        "events": AuditEvent.objects.filter(team_id=team.pk).order_by("-at", "-pk")[:20],
+        "events": [
+            {"says": event.action.replace(".", " ").capitalize(), "by": event.actor_name, "at": event.at}
+            for event in AuditEvent.objects.filter(team_id=team.pk).order_by("-at", "-pk")[:20]
+        ],
         "roles": list(Role),
     }
