@@ -109,7 +109,7 @@ def main():
         return
     load = os.getloadavg()[0]
     if args.what == "pair":
-        found = [pair(args.rows or 4000, args.targets)]
+        found = [pair(args.rows or 16_000, args.targets)]
     else:
         found = [in_a_process(case, args) for case in CASES[args.what]]
     for line in found:
