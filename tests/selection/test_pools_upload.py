@@ -242,8 +242,10 @@ def test_a_file_with_some_bad_rows_is_welcome(as_, cast):
 
 
 @pytest.mark.parametrize("announced", [True, False])
-def test_a_file_over_the_limit_is_refused_while_it_arrives(as_, cast, settings, announced):
+def test_a_file_over_the_limit_is_refused_while_it_arrives(as_, cast, settings, monkeypatch, announced):
     settings.UPLOAD_MAX_BYTES = 1 << 20
+    if announced:  # the length of the request tells it before a byte is written
+        monkeypatch.setattr(uploads.StorageUploadHandler, "new_file", lambda *_, **__: pytest.fail("it was received"))
     client = as_("curator")
     data = b"x" * ((2 << 20) + 10) if announced else b"x" * ((1 << 20) + 10)
     answer = send(client, cast, data)
@@ -277,7 +279,7 @@ def test_a_good_file_in_a_bad_form_does_not_stay(as_, cast, data):
     assert (Pool.objects.count(), stored()) == (0, [])
 
 
-def test_a_sender_who_hangs_up_leaves_nothing(as_, cast):
+def test_a_sender_who_hangs_up_leaves_nothing(as_, cast, monkeypatch):
     """The body ends in the middle of the file, as when a laptop is shut."""
     client, boundary = as_("curator"), "frontier"
     head = f'--{boundary}\r\nContent-Disposition: form-data; name="file"; filename="a.jsonl"\r\n\r\n'.encode()
@@ -288,12 +290,18 @@ def test_a_sender_who_hangs_up_leaves_nothing(as_, cast):
                 raise OSError("the connection was reset")
             return super().read(min(size, 1 << 16) if size > 0 else size)
 
+    alive, real = [], uploads.StorageUploadHandler.__init__
+    # Held, so that it is not the end of the object that removes the file.
+    monkeypatch.setattr(
+        uploads.StorageUploadHandler, "__init__", lambda self, *a: (alive.append(self), real(self, *a))[1]
+    )
     client.raise_request_exception = False
     answer = client.generic(
-        "POST", reverse("pool_new", args=[cast.team.slug]), b"", f"multipart/form-data; boundary={boundary}",
+        "POST", reverse("pool_new", args=[cast.team.slug]), CONTENT_TYPE=f"multipart/form-data; boundary={boundary}",
         CONTENT_LENGTH=str(10 << 20), **{"wsgi.input": Broken(head + b"x" * (10 << 20))},
     )  # fmt: skip
     assert answer.status_code != 303
+    assert alive[0].got > 1 << 20  # some of it had arrived
     assert (Pool.objects.count(), stored()) == (0, [])
 
 
