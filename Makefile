@@ -67,6 +67,8 @@ lock: setup ## Resolve the lock files again from pyproject.toml
 	$(VENV)/bin/pip-compile $$O --extra cpu --extra dev -c requirements/cpu.lock -o requirements/dev.lock pyproject.toml
 
 clean: stop ## Remove the environment and everything under var/ (pools, runs, databases)
+	@# As root the database lies in a private folder elsewhere, to which var/postgres is a link.
+	@test ! -L var/postgres || rm -rf "$$(readlink var/postgres)"
 	rm -rf $(VENV) var
 
 .PHONY: help demo test setup lint fmt browser dev stop bench quality lock clean
