@@ -7,11 +7,10 @@ once to `var/cache`.
 
 import contextlib
 import hashlib
-import io
 import os
 import secrets
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -31,7 +30,7 @@ from selection.models import Shard
 KEY, SOURCE, CHARS = "_key", "_source", "_chars"
 OWN = (KEY, SOURCE, CHARS)
 ROW_GROUP = 2_000  # rows; a page of the row browser reads one group
-BLOCK = 1 << 20
+GROUP_BYTES = 8 << 20  # in memory
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +69,14 @@ def _full(path: str) -> str:
 @contextmanager
 def writing(path: str) -> Iterator[IO[bytes]]:
     """A new file that gets its name when the block ends well, and leaves nothing behind when it does not."""
-    fs, full = root()[0], _full(path)
+    with _draft(path, lambda: path) as file:
+        yield file
+
+
+@contextmanager
+def _draft(near: str, named: Callable[[], str]) -> Iterator[IO[bytes]]:
+    """A file beside `near` that at the end is moved to the path that `named` tells, or dropped if it tells none."""
+    fs, full = root()[0], _full(near)
     fs.makedirs(full.rsplit("/", 1)[0], exist_ok=True)
     draft = f"{full}.{secrets.token_hex(6)}.part"
     try:
@@ -79,21 +85,62 @@ def writing(path: str) -> Iterator[IO[bytes]]:
             if is_local():
                 file.flush()
                 os.fsync(file.fileno())
-        fs.mv(draft, full)
+        if path := named():
+            fs.mv(draft, _full(path))
+        else:
+            fs.rm(draft)
     except BaseException:
         if fs.exists(draft):
             fs.rm(draft)
         raise
 
 
-def _by_content(prefix: str, suffix: str, data: memoryview | bytes) -> tuple[str, str]:
-    """Write under `prefix/<sha256>.suffix`; returns path and sha256. What is there and whole is not written again."""
-    sha = hashlib.sha256(data).hexdigest()
-    path = f"{prefix}/{sha}.{suffix}"
-    if not _holds(path, sha):
-        with writing(path) as file:
-            file.write(data)
-    return path, sha
+class ByContent:
+    """A file to write to that is named by the sha256 of what was written: `path`, `sha256`, `size` at its end."""
+
+    closed = False
+
+    def __init__(self, prefix: str, suffix: str) -> None:
+        self.prefix, self.suffix, self.size, self.path = prefix, suffix, 0, ""
+        self._hash = hashlib.sha256()
+
+    def __enter__(self) -> "ByContent":
+        self._draft = _draft(f"{self.prefix}/{self.suffix}", self._name)
+        self._file = self._draft.__enter__()
+        return self
+
+    def __exit__(self, *exc: Any) -> None:
+        self._draft.__exit__(*exc)
+
+    def _name(self) -> str:
+        self.path = f"{self.prefix}/{self.sha256}.{self.suffix}"
+        return "" if _holds(self.path, self.sha256) else self.path
+
+    @property
+    def sha256(self) -> str:
+        return self._hash.hexdigest()
+
+    # What Arrow asks of a file.
+    def write(self, data: bytes) -> int:
+        self._hash.update(data)
+        self._file.write(data)
+        self.size += len(data)
+        return len(data)
+
+    def tell(self) -> int:
+        return self.size
+
+    def flush(self) -> None:
+        self._file.flush()
+
+    def writable(self) -> bool:
+        return True
+
+    def readable(self) -> bool:
+        return False
+
+    def close(self) -> None:
+        """The end of the block closes it."""
 
 
 def _holds(path: str, sha256: str) -> bool:
@@ -106,15 +153,24 @@ def _holds(path: str, sha256: str) -> bool:
 
 
 def write_shard(pool_id: int, table: pa.Table) -> ShardFile:
-    """One Parquet file (zstd, row groups of 2,000) of a pool. The table has `_key`, `_source` and `_chars`."""
-    sink = io.BytesIO()
-    pq.write_table(
-        table, sink, compression="zstd", compression_level=1, row_group_size=ROW_GROUP, write_statistics=False,
-        use_dictionary=[name for name in table.column_names if _repeats(table, name)],
-    )  # fmt: skip
-    data = sink.getbuffer()
-    path, sha = _by_content(f"pools/{pool_id}", "parquet", data)
-    return ShardFile(path, sha, table.num_rows, len(data))
+    """One Parquet file (zstd) of a pool. The table has `_key`, `_source` and `_chars`.
+
+    Row groups have 2,000 rows, fewer where rows are long. The file is hashed on its way to the disk, never held.
+    """
+    with ByContent(f"pools/{pool_id}", "parquet") as file:
+        pq.write_table(
+            table, file, compression="zstd", compression_level=1, row_group_size=_group_rows(table), write_statistics=False,
+            use_dictionary=[name for name in table.column_names if _repeats(table, name)],
+        )  # fmt: skip
+    return ShardFile(file.path, file.sha256, table.num_rows, file.size)
+
+
+def _group_rows(table: pa.Table) -> int:
+    """Rows of a group: so few that a page of the row browser reads no more than some 8 MiB for its 20 rows."""
+    rows = ROW_GROUP
+    while rows > 20 and table.nbytes * rows > GROUP_BYTES * max(table.num_rows, 1):
+        rows //= 2
+    return rows
 
 
 def _repeats(table: pa.Table, name: str) -> bool:
@@ -128,7 +184,9 @@ def _repeats(table: pa.Table, name: str) -> bool:
 
 def save_part(run_id: int, data: bytes) -> str:
     """A part of a run (npz); returns its path."""
-    return _by_content(f"runs/{run_id}", "npz", data)[0]
+    with ByContent(f"runs/{run_id}", "npz") as file:
+        file.write(data)
+    return file.path
 
 
 def load_part(path: str) -> bytes:

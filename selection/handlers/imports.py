@@ -31,7 +31,7 @@ from selection.uploads import FOLDER
 OLD_UPLOAD = 24 * 3600  # seconds
 SOURCES_KEPT = 300
 KB = 1000  # progress is told in kB of the file: its rows are known only at the end
-SHARD_BYTES = 256 << 20  # in memory; long rows make shards of fewer rows
+SHARD_BYTES = 96 << 20  # in memory; long rows make shards of fewer rows
 LOOK_AFTER = 1_000  # rows; before, a few bad ones at the top say little about the file
 
 

@@ -83,6 +83,28 @@ def test_a_page_reads_the_row_groups_that_it_shows_and_no_others(storage, monkey
     assert asked == [[2], [0, 1]]
 
 
+def test_long_rows_lie_in_small_groups(storage):
+    def groups(chars):
+        long = table(400).append_column("long", pa.array([str(n % 10) * chars for n in range(400)]))
+        made = shard(long)
+        assert store.rows(made, 380, 400)["text"].to_pylist() == [f"row {n}" for n in range(380, 400)]
+        with store.open_shard(made) as file:
+            return file.metadata.num_row_groups
+
+    assert [groups(chars) for chars in (1_000, 50_000)] == [1, 4]
+
+
+def test_a_shard_that_fails_leaves_nothing(storage, monkeypatch):
+    def fail(table, sink, **how):
+        sink.write(b"half")
+        raise OSError("the disk is full")
+
+    monkeypatch.setattr(pq, "write_table", fail)
+    with pytest.raises(OSError, match="full"):
+        store.write_shard(7, table(10))
+    assert storage() == []
+
+
 def test_columns_of_json_come_back_as_the_values_they_stand_for(storage):
     found = row_dicts(store.rows(shard(table(3)), 1, 2))
     assert found == [
