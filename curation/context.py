@@ -41,5 +41,6 @@ def _nav(request: HttpRequest, team: Team) -> list[dict[str, Any]]:
     path = request.path
     for entry in entries:
         word = f"/{entry['name'].removeprefix('team_')}/"
-        entry["current"] = path == entry["url"] or (entry["name"] != "team_home" and word in f"{path}/")
+        words = (word, "/imports/") if entry["name"] == "pools" else (word,)
+        entry["current"] = path == entry["url"] or (entry["name"] != "team_home" and any(one in path for one in words))
     return entries

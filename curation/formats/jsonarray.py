@@ -40,6 +40,7 @@ class Scanner:
     def __init__(self, stream: Unpacked, max_bytes: int) -> None:
         self.stream, self.max_bytes = stream, max_bytes
         self.held, self.at, self.line, self.ended = b"", 0, 1, False
+        self.closed = True  # whether the object that was walked over last had an end
         self._more()
         if self.held.startswith(b"\xef\xbb\xbf"):
             self.at = 3
@@ -169,6 +170,7 @@ def _fields(scanner: Scanner) -> Iterator[str]:
             yield name if isinstance(name, str) else ""
         elif scanner.peek() == b"]":
             scanner.skip()
+    scanner.closed = byte == b"}"
     scanner.skip()
 
 
@@ -205,6 +207,10 @@ def _wrapper(scanner: Scanner, builder: Builder, facts: dict[str, Any]) -> Itera
         size += len(raw) if isinstance(raw, bytes) else scanner.max_bytes + 1
         if size <= scanner.max_bytes:
             kept.append(orjson.dumps(name) + b":" + (raw if isinstance(raw, bytes) else b""))
+    if not scanner.closed:
+        reason = "opens an object that is never closed: the file ends in it"
+        builder.refuse(line, "bad_json", reason, b"" if wraps else b"{" + b",".join(kept)[:1000])
+        return
     if wraps or all(field.rstrip() in _NOTHING for field in kept):
         return
     text = b"{" + b",".join(kept) + b"}"

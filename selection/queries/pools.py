@@ -9,7 +9,7 @@ from django.db.models import Count, Exists, OuterRef, QuerySet, Subquery, Sum
 from django.db.models.functions import Coalesce
 
 from config import plots
-from curation.content import Content, ContentError, Mapping, jsontext, read, row_dicts
+from curation.content import ContentError, Mapping, read, row_dicts
 from curation.formats import Preview
 from curation.models import Team
 from jobs.models import Job
@@ -17,6 +17,7 @@ from jobs.queries import progress
 from selection import store
 from selection.evaluate.facts import LENGTH_EDGES
 from selection.models import Import, Pool, Run, Shard
+from selection.queries.parts import parts_of
 
 PAGE = 20
 SHARDS_SHOWN = 50
@@ -51,16 +52,6 @@ class ShownRow:
     chars: int
     parts: list[tuple[str, str]]
     start: str
-
-
-def parts_of(content: Content) -> list[tuple[str, str]]:
-    """(label, text) of what a content says, empty parts left out."""
-    parts = [("System", content.system), ("Instruction", content.instruction), ("Input", content.input)]
-    parts += [("Output", text) for text in content.outputs]
-    for turn in content.messages:
-        carried = [jsontext.dumps(dict(turn.extra))] if turn.extra else []  # tool calls are what was answered
-        parts.append((turn.role.capitalize(), "\n".join(text for text in (turn.text, *carried) if text)))
-    return [(label, text) for label, text in parts if text]
 
 
 def pool_page(pool: Pool) -> dict[str, Any]:

@@ -19,7 +19,8 @@ from selection.marking import segments, stretches, words
 from selection.methods import METHODS, Method, Options, ParamsError, params_schema, parse_params
 from selection.models import Pick, Pool, Run, Shard, Target, TargetRow
 from selection.queries.home import current
-from selection.queries.targets import origin, parts_of
+from selection.queries.parts import parts_of
+from selection.queries.targets import origin
 from selection.running.finishing import WHY
 from selection.running.inputs import Inputs, slots
 

@@ -4,9 +4,9 @@ from typing import Any
 
 from django.db.models import Count
 
-from curation.content import Content, render
 from curation.models import Team
 from selection.models import Target, TargetRow
+from selection.queries.parts import parts_of
 
 PAGE = 50
 
@@ -40,16 +40,6 @@ def show(row: TargetRow) -> dict[str, Any]:
     parts = [{"label": label, "text": text} for label, text in parts_of(row.unpacked())]
     start = " ".join(" ".join(part["text"][:300].split()) for part in parts)[:240]
     return {"row": row, "number": row.position + 1, "parts": parts, "from": origin(row.origin), "start": start}
-
-
-def parts_of(content: Content) -> list[tuple[str, str]]:
-    """A row as label and text; free text has no label."""
-    if content.kind == "single" and not content.instruction and not content.outputs:
-        return [("", render(content, "text"))]
-    parts = [("System", content.system), ("Instruction", content.instruction), ("Input", content.input)]
-    parts += [("Output", value) for value in content.outputs]
-    parts += [(turn.role.capitalize(), turn.text) for turn in content.messages]
-    return [(label, value) for label, value in parts if value]
 
 
 def origin(facts: dict[str, Any]) -> str:

@@ -44,6 +44,16 @@ def test_an_object_alone_is_a_row():
     assert read(json.dumps(row))[0] == [row]
 
 
+@pytest.mark.parametrize(
+    "end", ['{"instruction": "a", "output"', '{"instruction": "a", "output": "b"', '{"a": {"b": 1}']
+)
+def test_an_object_that_the_file_ends_in_is_no_row(end):
+    rows, _, bad = read(end)
+    assert rows == []
+    assert [item.code for item in bad] == ["bad_json"]
+    assert "never closed" in bad[0].reason
+
+
 def test_objects_one_after_another():
     rows = [row for row in ROWS if row["n"] is not None]
     assert read("\n".join(json.dumps(row, indent=2) for row in rows))[0] == rows
