@@ -55,9 +55,14 @@ def get() -> str | None:
 
 
 def _try(command: list[str], env: dict[str, str] | None = None) -> None:
-    done = subprocess.run(command, env=env, capture_output=True, text=True, timeout=600, check=False)
+    try:
+        done = subprocess.run(command, env=env, capture_output=True, text=True, timeout=300, check=False)
+    except subprocess.TimeoutExpired:
+        print("It took too long.", flush=True)
+        return
     if done.returncode:
-        print((done.stderr or done.stdout).strip().splitlines()[-1:] or "", flush=True)
+        lines = (done.stderr or done.stdout).strip().splitlines()
+        print(next((line for line in lines if "rror" in line), "It ended without a word."), flush=True)
 
 
 if __name__ == "__main__":
