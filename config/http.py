@@ -2,7 +2,6 @@
 
 from typing import Any
 
-from django.contrib.auth.models import AnonymousUser
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
 from django.utils.cache import patch_vary_headers
@@ -48,7 +47,3 @@ def unchanged(request: HttpRequest, version: int) -> HttpResponse | None:
     if request.htmx and request.GET.get("seen") == str(version):  # type: ignore[attr-defined]
         return HttpResponse(status=204)
     return None
-
-
-def is_member_request(request: HttpRequest) -> bool:
-    return not isinstance(request.user, AnonymousUser) and request.user.is_authenticated

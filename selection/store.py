@@ -343,8 +343,3 @@ def usage(prefix: str) -> int:
 
 def size(path: str) -> int:
     return int(root()[0].size(_full(path)))
-
-
-def facts() -> dict[str, Any]:
-    """For the page of the team: what the storage is."""
-    return {"url": settings.STORAGE_URL if "@" not in settings.STORAGE_URL else "remote", "local": is_local()}

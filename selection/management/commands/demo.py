@@ -1,6 +1,5 @@
 """`manage.py demo`: a whole Winnow from nothing, with sample data and one selection (`make demo`)."""
 
-import logging
 import secrets
 import signal
 import threading
@@ -16,6 +15,7 @@ from rich.panel import Panel
 from config.processes import Processes, everything, free_port, tail, wait_for
 from curation.actions.teams import create_owner
 from curation.models import Team, User
+from selection.console import quiet
 from selection.models import Pool, Run
 
 EMAIL, TEAM, POOL = "demo@example.org", "Demo team", "Sample pool"
@@ -35,11 +35,10 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         console = Console()
-        logging.getLogger("jobs").setLevel(logging.WARNING)  # the terminal shows bars; the workers keep the log
         signal.signal(signal.SIGTERM, _stop)
         signal.signal(signal.SIGINT, _stop)
         try:
-            with Processes(settings.VAR / "log") as children:
+            with quiet(), Processes(settings.VAR / "log") as children:
                 self.serve(console, children, options)
         except Stop:
             console.print("\nStopping …")

@@ -1,6 +1,5 @@
 """`manage.py select --pool NAME --target FILE --method M --budget 1000`: one selection, followed in the terminal."""
 
-import logging
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +12,7 @@ from curation.models import Team
 from selection import downloads
 from selection.actions import runs as actions
 from selection.actions import target_files, targets
-from selection.console import follow
+from selection.console import follow, quiet
 from selection.management.commands.import_pool import one_team
 from selection.methods import METHODS, Budget, Method, Options, ParamsError, params_dict, parse_params
 from selection.models import Pool, Run, Target, TargetRow
@@ -46,11 +45,11 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         console = Console()
-        logging.getLogger("jobs").setLevel(logging.WARNING)  # the bars say the same, better
         out = out_of(options["out"])
         team = one_team(options["team"])
         try:
-            run = self.start(team, options, console)
+            with quiet():
+                run = self.start(team, options, console)
         except Fault as fault:
             raise CommandError(str(fault)) from None
         except ParamsError as error:
