@@ -112,6 +112,7 @@ INSTALLED_APPS = [
     "allauth",
     "allauth.account",
     "django_htmx",
+    "ninja",
     "template_partials",
     "csp",
     "whitenoise.runserver_nostatic",

@@ -3,7 +3,17 @@
 from django.core.exceptions import PermissionDenied
 from django.http import Http404
 
-from curation.models import Invitation, Membership, Role, Team, User
+from curation.models import (
+    Annotation,
+    Example,
+    ExampleImport,
+    Invitation,
+    Membership,
+    Role,
+    Task,
+    Team,
+    User,
+)
 
 VIEW, ANNOTATE, CURATE, OWN = Role.VIEWER, Role.ANNOTATOR, Role.CURATOR, Role.OWNER
 
@@ -48,4 +58,42 @@ def invitation(user: User, slug: str, invitation_id: int) -> Invitation:
     found = Invitation.objects.open().filter(team=own, pk=invitation_id).first()
     if found is None:
         raise Http404
+    return found
+
+
+def task(user: User, task_id: int, need: Role = VIEW, *, deleted: bool = False) -> Task:
+    """A task of one of the user's teams. A deleted one only where the caller asks for it."""
+    found = Task.objects.filter(pk=task_id).first()
+    if found is None or (found.deleted_at is not None and not deleted):
+        raise Http404
+    found.team = team_of(user, found.team_id, need)
+    return found
+
+
+def example(user: User, example_id: int, need: Role = VIEW) -> Example:
+    """An example of a task that is not deleted; a deleted example is shown, for it can be restored."""
+    found = Example.objects.select_related("task").filter(pk=example_id).first()
+    if found is None or found.task.deleted_at is not None:
+        raise Http404
+    found.task.team = team_of(user, found.task.team_id, need)
+    return found
+
+
+def annotation(user: User, annotation_id: int, need: Role = ANNOTATE) -> Annotation:
+    """The user's own annotation; a curator reaches those of others. Answers are blind: nobody else does."""
+    found = Annotation.objects.select_related("task", "example", "annotator").filter(pk=annotation_id).first()
+    if found is None or found.task.deleted_at is not None:
+        raise Http404
+    found.task.team = team_of(user, found.task.team_id, need)
+    if found.annotator_id != user.pk and not found.task.team.mine.may(CURATE):  # type: ignore[attr-defined]
+        raise Http404
+    found.example.task = found.task
+    return found
+
+
+def example_import(user: User, import_id: int, need: Role = VIEW) -> ExampleImport:
+    found = ExampleImport.objects.select_related("task", "job").filter(pk=import_id).first()
+    if found is None or found.task.deleted_at is not None:
+        raise Http404
+    found.task.team = team_of(user, found.task.team_id, need)
     return found

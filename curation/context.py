@@ -10,11 +10,15 @@ from jobs.models import Job
 
 NAV = [
     ("Home", "team_home", "home"),
+    ("Tasks", "tasks", "task"),
     ("Pools", "pools", "pool"),
     ("Targets", "targets", "target"),
     ("Runs", "runs", "run"),
     ("Team", "team_members", "team"),
 ]
+
+# What else lies below an entry of the navigation, by the word that begins its path.
+ALSO = {"pools": ("/imports/",), "tasks": ("/examples/", "/annotations/", "/example-imports/")}
 
 
 def frame(request: HttpRequest) -> dict[str, Any]:
@@ -41,6 +45,6 @@ def _nav(request: HttpRequest, team: Team) -> list[dict[str, Any]]:
     path = request.path
     for entry in entries:
         word = f"/{entry['name'].removeprefix('team_')}/"
-        words = (word, "/imports/") if entry["name"] == "pools" else (word,)
+        words = (word, *ALSO.get(entry["name"], ()))
         entry["current"] = path == entry["url"] or (entry["name"] != "team_home" and any(one in path for one in words))
     return entries

@@ -26,6 +26,7 @@ from config.services.home import ServiceError, new_secret
 from config.services.server import DEAF, HOST, PATIENCE, Server, State, command_lines
 
 ROLE, DATABASE, ADMIN = "winnow", "winnow", "postgres"
+EXTENSIONS = ("vector", "pg_trgm")
 
 # What a server says when it turns a connection away; libpq hands on the words, not the code.
 STATES = {
@@ -50,12 +51,13 @@ class Postgres(Server):
 
     # --- health ---
 
-    def connect(self, database: str = DATABASE) -> Any:
+    def connect(self, database: str = DATABASE, role: str = ROLE, password: str | None = None) -> Any:
         import psycopg
 
         # Each setting is given, so that a person's PG… variables cannot make a healthy server look dead.
+        password = password or self.home.secret(self.SECRET)
         return psycopg.connect(
-            host=HOST, hostaddr=HOST, port=self.port, user=ROLE, password=self.home.secret(self.SECRET), dbname=database,
+            host=HOST, hostaddr=HOST, port=self.port, user=role, password=password, dbname=database,
             connect_timeout=3, autocommit=True, sslmode="disable", gssencmode="disable", channel_binding="disable",
             target_session_attrs="any", options="-c statement_timeout=3000",
         )  # fmt: skip
@@ -255,6 +257,10 @@ class Postgres(Server):
         role = f"CREATE ROLE {ROLE} LOGIN CREATEDB PASSWORD '{password}'"
         # Harmless, and a test that plants a deadlock must be able to say which side looks for it.
         setting = f"GRANT SET ON PARAMETER deadlock_timeout TO {ROLE}"
+        # Every database gets it with the template: pgvector may only be installed by a superuser, which `winnow` is not.
+        self.alone(
+            binaries, draft, "fsync=off", *(f"CREATE EXTENSION {name}" for name in EXTENSIONS), database="template1"
+        )
         self.alone(
             binaries, draft, "fsync=off", role, setting, f"CREATE DATABASE {DATABASE} OWNER {ROLE} STRATEGY FILE_COPY"
         )
@@ -263,11 +269,11 @@ class Postgres(Server):
         self.run([str(binaries / "initdb"), "--sync-only", "-D", str(draft), "--sync-method", method])
         draft.rename(self.data)
 
-    def alone(self, binaries: Path, data: Path, setting: str, *statements: str) -> None:
+    def alone(self, binaries: Path, data: Path, setting: str, *statements: str, database: str = ADMIN) -> None:
         """Run statements as the superuser in single-user mode: no port is open, no password is needed."""
         # A statement that fails must not bring its password into an error message.
         options = ["-c", "exit_on_error=on", "-c", "log_min_error_statement=panic", "-c", setting]
-        command = [str(binaries / "postgres"), "--single", "-D", str(data), *options, ADMIN]
+        command = [str(binaries / "postgres"), "--single", "-D", str(data), *options, database]
         self.run(command, "\n".join([*statements, ""]))
 
     def run(self, command: list[str], text: str = "") -> None:
@@ -304,10 +310,33 @@ class Postgres(Server):
                     raise
 
     def mend_database(self) -> None:
-        """Make the database anew if a person dropped it."""
+        """Make the database anew if a person dropped it; add extensions that an older Winnow did not ask for."""
         if self.state() is State.MISSING:
             with self.connect(ADMIN) as connection:
                 connection.execute(f"CREATE DATABASE {DATABASE} OWNER {ROLE}")
+        if self.state() is not State.READY:  # full: it runs, so an earlier start has seen to this
+            return
+        with self.connect() as connection:
+            there = {name for (name,) in connection.execute("SELECT extname FROM pg_extension")}
+        missing = [name for name in EXTENSIONS if name not in there]
+        if missing:
+            self.add_extensions(missing)
+
+    def add_extensions(self, names: list[str]) -> None:
+        import psycopg
+
+        password = self.home.secret(self.ADMIN_SECRET)
+        try:
+            for database in ("template1", DATABASE):
+                with self.connect(database, ADMIN, password) as connection:
+                    for name in names:
+                        connection.execute(f"CREATE EXTENSION IF NOT EXISTS {name}")
+        except psycopg.OperationalError:
+            raise ServiceError(
+                f"the embedded PostgreSQL lacks {' and '.join(names)}, and the password of its superuser in "
+                f"{self.home.var / 'secret'} does not fit. Put the right one there, or remove {self.home.var / 'postgres'} "
+                "to start with an empty database."
+            ) from None
 
     def stop(self) -> bool:
         if not self.processes():

@@ -12,6 +12,7 @@ from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
+from config.diffing import changes
 from config.icons import PATHS
 
 register = template.Library()
@@ -189,6 +190,12 @@ def shown(value: Any, limit: int = 2000) -> Shown:
         rest = [(text[at:], marked), *segments[number + 1 :]]
         return Shown(_pieces([*head, (text[:at], marked)]), _pieces(rest), length)
     return Shown(_pieces(segments), [], length)
+
+
+@register.filter
+def changed_to(before: Any, after: Any) -> list[tuple[str, list[Piece]]]:
+    """(same | cut | new, pieces) of the way from one text to another, for `_diff.html`."""
+    return [(change.kind, _pieces([(change.text, False)])) for change in changes(str(before or ""), str(after or ""))]
 
 
 def _break(text: str, room: int) -> int:

@@ -13,6 +13,7 @@ from curation.content.guessing import Guess, guess
 from curation.content.model import MAX_CHARS, MAX_ID_CHARS, Content, ContentError, Mapping, Message, lookup
 from curation.content.reading import read, read_id, read_source
 from curation.content.rendering import VIEWS, key_of, messages, render
+from curation.content.stored import dump, load
 
 __all__ = [
     "JSON_MARK",
@@ -28,9 +29,11 @@ __all__ = [
     "Message",
     "check",
     "columns",
+    "dump",
     "guess",
     "is_json",
     "key_of",
+    "load",
     "lookup",
     "messages",
     "read",

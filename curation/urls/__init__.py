@@ -1,0 +1,14 @@
+"""URLs of accounts, teams, tasks and annotation: one file a noun."""
+
+from django.urls import URLPattern
+
+from curation.urls import annotate, examples, measures, review, tasks, teams
+
+urlpatterns: list[URLPattern] = [
+    *teams.urlpatterns,
+    *tasks.urlpatterns,
+    *examples.urlpatterns,
+    *annotate.urlpatterns,
+    *review.urlpatterns,
+    *measures.urlpatterns,
+]
