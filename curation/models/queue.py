@@ -107,7 +107,9 @@ class Annotation(models.Model):
                 fields=["task", "-submitted_at"], name="annotation_by_time", condition=~models.Q(submitted_at=None)
             ),
             models.Index(
-                fields=["annotator", "state"], name="annotation_returned", condition=models.Q(state="returned")
+                fields=["annotator", "task"],
+                name="annotation_open",
+                condition=models.Q(state__in=["draft", "returned"]),
             ),
         ]
 
