@@ -1,4 +1,4 @@
-"""Row keys of a pool stay unique: repeats get `~2`, `~3` in import order. Bounded memory, however long the pool."""
+"""Row keys stay unique: repeats get `~2`, `~3` in the order in which they come. Bounded memory, however many they are."""
 
 import hashlib
 import tempfile
@@ -17,7 +17,7 @@ def _hashes(keys: Sequence[str]) -> NDArray[np.uint64]:
 
 
 class KeyLedger:
-    """What keys a pool has. 64-bit hashes stand for them: a collision, one in 10^13 at a million rows a side,
+    """Which keys there are. 64-bit hashes stand for them: a collision, one in 10^13 at a million rows a side,
     gives a row a suffix that it did not need, never a key twice.
 
     Use as a context manager; its files go with it.

@@ -18,13 +18,13 @@ from config.faults import Fault
 from curation import formats
 from curation.audit import audit
 from curation.content import Mapping, check
+from curation.keys import KeyLedger
 from jobs.heartbeat import Beat
 from jobs.models import Job, Step
 from jobs.registry import Kind, PassPlan, StepPlan, register
 from selection import store
 from selection.actions.pools import MAX_BAD_KEPT, limits
 from selection.evaluate.facts import LENGTH_EDGES
-from selection.keys import KeyLedger
 from selection.models import Import, Pool, Shard
 from selection.uploads import FOLDER
 

@@ -6,12 +6,12 @@ from itertools import pairwise
 import pyarrow as pa
 
 from curation.content import Mapping, check
+from curation.keys import KeyLedger
 from jobs.runner import run_job
 from selection import methods, store
 from selection.actions import runs as actions
 from selection.actions import targets
 from selection.actions.targets import NewRow
-from selection.keys import KeyLedger
 from selection.models import Pool, Run, Shard, Target
 
 MAPPING = Mapping(instruction="instruction", input="input", output="output", source="source")

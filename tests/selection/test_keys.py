@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from selection import keys as module
-from selection.keys import KeyLedger
+from curation import keys as module
+from curation.keys import KeyLedger
 
 # Few letters and the mark itself, so that keys repeat and look like marked ones.
 KEYS = st.lists(
