@@ -100,10 +100,10 @@ def tail(path: Path, lines: int = 12) -> str:
     return "\n".join(path.read_text("utf-8", "replace").splitlines()[-lines:]) if path.exists() else ""
 
 
-def web(children: Processes, port: int, host: str = "127.0.0.1", *, reload: bool = False) -> Child:
+def web(children: Processes, port: int, host: str = "127.0.0.1", *, reload: bool = False, workers: int = 1) -> Child:
     options = ["--reload"] if reload else ["--preload"]
     return children.start(
-        "web", PYTHON, "-m", "gunicorn", "config.wsgi", "--bind", f"{host}:{port}", "--workers", "1", "--threads", "8",
+        "web", PYTHON, "-m", "gunicorn", "config.wsgi", "--bind", f"{host}:{port}", "--workers", str(workers), "--threads", "8",
         "--timeout", "0", "--no-control-socket", "--worker-tmp-dir", "/dev/shm" if Path("/dev/shm").is_dir() else "/tmp",  # noqa: S108
         "--access-logfile", "-", *options,
         env={"SITE_URL": f"http://{host}:{port}"},
