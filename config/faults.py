@@ -49,6 +49,24 @@ class Fault(Exception):
 
 register(
     {
+        "store.missing": Text(
+            "A file of the storage is gone",
+            "{path} is not where it was written.",
+            "Restore it from a backup, or delete what it belongs to and make it again.",
+            status=500,
+        ),
+        "store.damaged": Text(
+            "A file of the storage was changed",
+            "{path} no longer has the content that was written: its sha256 differs.",
+            "Restore it from a backup, or delete what it belongs to and make it again.",
+            status=500,
+        ),
+        "upload.too_large": Text(
+            "The file is too large",
+            "It has more than {limit}, the most that this installation accepts.",
+            "Cut it in parts, compress it, or have UPLOAD_MAX_BYTES raised.",
+            status=413,
+        ),
         "stale": Text(
             "Somebody changed this before you",
             "The {thing} was changed since you opened the page, so nothing was saved.",

@@ -1,9 +1,7 @@
 """The words of selection's faults."""
 
 from config.faults import Text, register
-from curation import formats
 
-register({code: Text(*words) for code, words in formats.TEXTS.items()})
 register(
     {
         "target.name_taken": Text(
@@ -69,18 +67,6 @@ register(
 __all__ = ["Text", "register"]
 register(
     {
-        "store.missing": Text(
-            "A file of the storage is gone",
-            "{path} is not where it was written.",
-            "Restore it from a backup, or delete the pool or run that it belongs to and make it again.",
-            status=500,
-        ),
-        "store.damaged": Text(
-            "A file of the storage was changed",
-            "{path} no longer has the content that was written: its sha256 differs.",
-            "Restore it from a backup, or delete the pool or run that it belongs to and make it again.",
-            status=500,
-        ),
         "pool.name_taken": Text(
             "There is a pool of this name",
             "The team already has a pool named {name}.",
@@ -96,43 +82,6 @@ register(
             "Runs refer to this pool",
             "{runs} of {name} would lose the rows of their picks.",
             "Delete those runs first, or tick “and its runs” to delete them together.",
-        ),
-        "import.started": Text(
-            "This import has already started",
-            "{name} is on its way or done, so its mapping cannot be changed any more.",
-            "Send the file once more if it should be read differently.",
-            status=409,
-        ),
-        "import.no_bad": Text(
-            "There are no bad rows", "Every row of {name} is in the pool.", "Go back to the import.", status=404
-        ),
-        "import.no_good_row": Text(
-            "No row can be read",
-            "All rows at the beginning of {name} are bad. Line {line} {reason}",
-            "Mend the file, or check that it is the right one, then send it again.",
-        ),
-        "import.gone": Text(
-            "The file is no longer here",
-            "{name} was removed after its import ended.",
-            "Send the file again.",
-            status=409,
-        ),
-        "import.too_many_bad": Text(
-            "Too many rows are bad",
-            "{bad} of {seen} rows of {name} could not be read, more than the {share} that you allow. "
-            "The most frequent reason: “{reason}”.",
-            "Check the mapping of the columns, mend the file, or allow more bad rows. Nothing was added to the pool.",
-        ),
-        "import.mapping": Text(
-            "The columns do not make a row",
-            "{why}",
-            "Choose at least the column of the instruction, of the messages, or of the text.",
-        ),
-        "upload.too_large": Text(
-            "The file is too large",
-            "It has more than {limit}, the most that this installation accepts.",
-            "Cut it in parts, compress it, or have UPLOAD_MAX_BYTES raised.",
-            status=413,
         ),
     }
 )

@@ -14,6 +14,7 @@ from django.db import transaction
 from django.db.models import F
 from django.utils import timezone
 
+from config import uploads
 from config.faults import Fault
 from curation import formats
 from curation.audit import audit
@@ -26,13 +27,14 @@ from selection import store
 from selection.actions.pools import MAX_BAD_KEPT, limits
 from selection.evaluate.facts import LENGTH_EDGES
 from selection.models import Import, Pool, Shard
-from selection.uploads import FOLDER
 
-OLD_UPLOAD = 24 * 3600  # seconds
 SOURCES_KEPT = 300
 KB = 1000  # progress is told in kB of the file: its rows are known only at the end
 SHARD_BYTES = 96 << 20  # in memory; long rows make shards of fewer rows
 LOOK_AFTER = 1_000  # rows; before, a few bad ones at the top say little about the file
+
+
+uploads.OWNERS.append(lambda path: Import.objects.filter(path=path).exists())
 
 
 @register
@@ -107,7 +109,7 @@ class ImportKind(Kind):
             store.delete(path)
             if lists:
                 store.delete_prefix(lists)
-            forget_old_uploads()
+            uploads.forget_old()
 
         transaction.on_commit(clean)
 
@@ -119,13 +121,6 @@ def sweep(pool_id: int) -> None:
         if pool is None or pool.imports.filter(job__state__in=Job.OPEN_STATES).exists():
             return
         store.keep_only(f"pools/{pool_id}", set(pool.shards.values_list("path", flat=True)))
-
-
-def forget_old_uploads() -> None:
-    """Remove what a process that was killed while it received a file left behind."""
-    for path in store.older_than(FOLDER, OLD_UPLOAD):
-        if not Import.objects.filter(path=path).exists():
-            store.delete(path)
 
 
 class Reading:

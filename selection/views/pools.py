@@ -8,11 +8,11 @@ from django.views.decorators.csrf import csrf_exempt, csrf_protect
 from config.faults import Fault
 from config.http import page, see_other
 from config.policy import members, reads
+from config.uploads import receiving
 from selection import access
 from selection.actions import pools as actions
 from selection.forms.pools import DeletePoolForm, EditPoolForm, NewPoolForm, UploadForm
 from selection.queries.pools import pool_page, pools_page, row_page
-from selection.uploads import receiving
 from selection.views.shared import frame
 
 

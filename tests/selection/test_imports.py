@@ -220,7 +220,7 @@ def test_no_bad_rows_no_list(as_, cast):
     found = imported(as_("curator"), cast, jsonl(*rows(3)))
     answer = as_("viewer").get(reverse("import_bad", args=[found.pk]))
     assert answer.status_code == 404
-    assert "Every row of rows.jsonl is in the pool." in body(answer)
+    assert "Every row of rows.jsonl is in." in body(answer)
 
 
 def test_the_list_has_an_end(as_, cast, monkeypatch):

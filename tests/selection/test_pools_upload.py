@@ -8,7 +8,8 @@ import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.urls import reverse
 
-from selection import store, uploads
+from config import uploads
+from selection import store
 from selection.models import Import, Pool
 from tests.selection.sent import HX, add, begin, jsonl, parquet, rows, send, stored
 
@@ -346,7 +347,7 @@ def test_names_of_files_are_shown_never_used(as_, cast):
 def test_old_uploads_that_nothing_refers_to_are_forgotten(as_, cast, settings, tmp_path):
     import os
 
-    from selection.handlers.imports import forget_old_uploads
+    from config.uploads import forget_old
 
     send(as_("curator"), cast, GOOD)
     kept = Import.objects.get().path
@@ -355,5 +356,5 @@ def test_old_uploads_that_nothing_refers_to_are_forgotten(as_, cast, settings, t
         full.touch()
         at = full.stat().st_mtime - hours * 3600
         os.utime(full, (at, at))
-    forget_old_uploads()
+    forget_old()
     assert stored() == sorted([kept, "uploads/arriving.5.part"])

@@ -127,7 +127,7 @@ def copy(source: Path, out: Any) -> None:
     try:
         with source.open("rb") as file:
             if source.stat().st_size > settings.UPLOAD_MAX_BYTES:
-                from selection.uploads import too_large
+                from config.uploads import too_large
 
                 raise too_large()
             shutil.copyfileobj(file, out, 1 << 20)
