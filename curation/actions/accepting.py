@@ -247,10 +247,9 @@ def _event(example: Example, by: User | None, kind: str, annotation: Annotation 
 
 def _look_up_again(example: Example) -> None:
     """What search and neighbours know of it."""
-    from curation.searching import refresh_search, refresh_vectors
+    from curation import searching
 
-    refresh_search([example.pk])
-    refresh_vectors([example.pk])
+    searching.refresh([example.pk])
 
 
 def _fresh(example: Example) -> Example:
