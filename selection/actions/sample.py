@@ -8,6 +8,7 @@ from pathlib import Path
 from django.db import transaction
 
 from curation import sample
+from curation.actions.sample import load_tasks
 from curation.content import Mapping
 from curation.models import Team, User
 from selection import store
@@ -19,7 +20,8 @@ ABOUT = "About 4,000 rows of thirteen kinds of tasks, made by Winnow itself. Eve
 
 
 def load(*, team: Team, by: User | None) -> Pool:
-    """A pool that is being imported, and a target for each family that has one. What is there already stays as it is."""
+    """Tasks to annotate, a pool that is being imported, and targets for it. What is there already stays as it is."""
+    load_tasks(team=team, by=by)
     found = Pool.objects.filter(team=team, name=POOL).first()
     if found is not None:
         return found
