@@ -66,15 +66,15 @@ def _reports() -> SampleTask:
         demonstrations=(
             (
                 "positive",
-                "The swimming pool in Ghent counted 5,100 visits in June, compared with 4,600 a year earlier. The council "
-                "puts the increase down to longer opening hours, but the showers are often cold.",
+                ("The swimming pool in Ghent counted 5,100 visits in June, compared with 4,600 a year earlier. The council "
+                "puts the increase down to longer opening hours, but the showers are often cold."),
                 "Visits to the swimming pool in Ghent grew, mainly thanks to longer opening hours, but the showers are often cold.",
                 "What changed, why, and what remains, in one sentence.",
             ),
             (
                 "negative",
-                "The swimming pool in Ghent counted 5,100 visits in June, compared with 4,600 a year earlier. The council "
-                "puts the increase down to longer opening hours, but the showers are often cold.",
+                ("The swimming pool in Ghent counted 5,100 visits in June, compared with 4,600 a year earlier. The council "
+                "puts the increase down to longer opening hours, but the showers are often cold."),
                 "There were 5,100 visits.",
                 "A number without what it means: neither the change nor the reason nor the problem is there.",
             ),
