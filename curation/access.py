@@ -1,12 +1,14 @@
 """The only door to curation's objects. Strangers get 404, members without the right get 403."""
 
 from django.core.exceptions import PermissionDenied
+from django.db.models import F, OuterRef, Subquery
 from django.http import Http404
 
 from curation.models import (
     Annotation,
     Example,
     ExampleImport,
+    Guideline,
     Invitation,
     Membership,
     Role,
@@ -67,6 +69,38 @@ def task(user: User, task_id: int, need: Role = VIEW, *, deleted: bool = False) 
     if found is None or (found.deleted_at is not None and not deleted):
         raise Http404
     found.team = team_of(user, found.team_id, need)
+    return found
+
+
+def work(user: User, task_id: int) -> Task:
+    """A task that the user may annotate, with its team and its latest guidelines' number, in one query.
+
+    The door of the annotation page, which is passed at each submit.
+    """
+    newest = Guideline.objects.filter(task=OuterRef("pk")).order_by("-number").values("number")[:1]
+    found = (
+        Task.objects.alive()
+        .filter(pk=task_id, team__memberships__user=user)
+        .select_related("team")
+        .annotate(my_role=F("team__memberships__role"), newest=Subquery(newest))
+        .first()
+    )
+    if found is None:
+        raise Http404
+    mine = Membership(team=found.team, user=user, role=found.my_role)
+    found.team.mine = mine  # type: ignore[attr-defined]
+    found.latest_guidelines = found.newest or 0  # type: ignore[attr-defined]
+    if not mine.may(ANNOTATE):
+        raise PermissionDenied(f"This needs the role annotator; yours is {mine.get_role_display().lower()}.")
+    return found
+
+
+def own_annotation(user: User, task: Task, annotation_id: int) -> Annotation:
+    """The user's own annotation of a task that she came to through `work`."""
+    found = Annotation.objects.select_related("example").filter(pk=annotation_id, task=task, annotator=user).first()
+    if found is None:
+        raise Http404
+    found.task = found.example.task = task
     return found
 
 
