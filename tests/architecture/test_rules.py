@@ -167,7 +167,9 @@ def test_the_web_process_never_loads_the_heavy_libraries():
     assert done.returncode == 0, done.stdout + done.stderr
 
 
-@pytest.mark.parametrize("module", ["curation.content", "curation.formats", "curation.sample", "selection.methods"])
+@pytest.mark.parametrize(
+    "module", ["curation.answers", "curation.content", "curation.formats", "curation.sample", "selection.methods"]
+)
 def test_pure_packages_import_without_django(module):
     code = (
         "import sys\n"
