@@ -3,17 +3,15 @@
 Rows keep their original columns. What the selection adds is named `_rank`, `_score`, `_key`, `_source`, `_run`.
 """
 
-import io
 import json
 import tempfile
 import zipfile
 from collections.abc import Iterator
-from itertools import islice
 from typing import IO, Any
 
 from django.utils.text import slugify
 
-from curation.formats import write_rows
+from curation.formats import stream_rows, write_rows
 from selection import picked, store
 from selection.models import Run
 
@@ -22,7 +20,6 @@ TYPES = {
     "csv": "text/csv; charset=utf-8",
     "parquet": "application/vnd.apache.parquet",
 }
-BATCH = 1_000
 
 
 def name(run: Run) -> str:
@@ -46,21 +43,7 @@ def columns(run: Run) -> list[str]:
 
 def stream(run: Run, format: str) -> Iterator[bytes]:  # noqa: A002  (the word that people use)
     """JSON Lines or CSV in pieces; a piece of rows is held in memory."""
-    names = columns(run) if format == "csv" else None
-    head = b""
-    if names is not None:
-        head = _written(format, [], names)
-        yield head
-    walk = rows(run)
-    while batch := list(islice(walk, BATCH)):
-        # Every piece of CSV comes with the header line, which stands only once.
-        yield _written(format, batch, names)[len(head) :]
-
-
-def _written(format: str, batch: list[dict[str, Any]], names: list[str] | None) -> bytes:  # noqa: A002
-    out = io.BytesIO()
-    write_rows(out, format, batch, columns=names)
-    return out.getvalue()
+    yield from stream_rows(format, rows(run), columns(run) if format == "csv" else None)
 
 
 def parquet(run: Run) -> IO[bytes]:

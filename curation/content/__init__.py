@@ -12,7 +12,7 @@ from curation.content.columnar import JSON_MARK, BadContent, Checked, check, col
 from curation.content.guessing import Guess, guess
 from curation.content.model import MAX_CHARS, MAX_ID_CHARS, Content, ContentError, Mapping, Message, lookup
 from curation.content.reading import read, read_id, read_source
-from curation.content.rendering import VIEWS, key_of, messages, render
+from curation.content.rendering import VIEWS, key_of, messages, parts_of, render
 from curation.content.stored import dump, load
 
 __all__ = [
@@ -36,6 +36,7 @@ __all__ = [
     "load",
     "lookup",
     "messages",
+    "parts_of",
     "read",
     "read_id",
     "read_source",

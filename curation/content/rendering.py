@@ -51,6 +51,18 @@ def messages(content: Content) -> list[dict[str, Any]]:
     return out
 
 
+def parts_of(content: Content) -> list[tuple[str, str]]:
+    """(label, text) of what a content says; empty parts are left out, free text has no label."""
+    if content.kind == "single" and not content.instruction and not content.outputs:
+        return [("", render(content, "text"))]
+    parts = [("System", content.system), ("Instruction", content.instruction), ("Input", content.input)]
+    parts += [("Output", text) for text in content.outputs]
+    for turn in content.messages:
+        carried = [jsontext.dumps(dict(turn.extra))] if turn.extra else []  # tool calls are what was answered
+        parts.append((turn.role.capitalize(), "\n".join(text for text in (turn.text, *carried) if text)))
+    return [(label, text) for label, text in parts if text]
+
+
 def key_of(content: Content) -> str:
     """blake2b-128 (32 hex digits) of the canonical content: equal content, equal key, whatever the columns.
 

@@ -14,7 +14,7 @@ from curation.formats.building import common_schema, concat, conform, from_rows
 from curation.formats.previewing import Preview, preview
 from curation.formats.reader import FORMATS, Reader, open_rows
 from curation.formats.sniffing import NAMES, sniff
-from curation.formats.writing import WRITERS, write_rows
+from curation.formats.writing import WRITERS, stream_rows, write_rows
 
 __all__ = [
     "BAD_CODES",
@@ -37,5 +37,6 @@ __all__ = [
     "preview",
     "row_dicts",
     "sniff",
+    "stream_rows",
     "write_rows",
 ]

@@ -47,6 +47,34 @@ def write_rows(
     return WRITERS[format](path, rows, columns, quote_formulas)
 
 
+def stream_rows(
+    format: str,  # noqa: A002 - the word that people use
+    rows: Rows,
+    columns: Sequence[str] | None = None,
+    *,
+    batch: int = 1_000,
+) -> Iterator[bytes]:
+    """The same as `write_rows` in pieces of `batch` rows, for an answer that is sent while it is made.
+
+    JSON Lines, CSV and TSV; of the latter two the columns must be given. Raises `ValueError` for others.
+    """
+    if format not in ("jsonl", "csv", "tsv") or (format != "jsonl" and columns is None):
+        raise ValueError(f"rows cannot be sent piece by piece as {format!r}")
+    head = b""
+    if format != "jsonl":
+        head = _piece(format, [], columns)
+        yield head
+    for piece in _batches(rows, batch):
+        # Every piece of a table comes with the header line, which stands only once.
+        yield _piece(format, piece, columns)[len(head) :]
+
+
+def _piece(format: str, rows: Rows, columns: Sequence[str] | None) -> bytes:  # noqa: A002
+    out = io.BytesIO()
+    write_rows(out, format, rows, columns=columns)
+    return out.getvalue()
+
+
 def _jsonl(out: IO[bytes], rows: Rows, columns: Sequence[str] | None, quote: bool) -> int:
     count = 0
     for batch in _batches(rows):
@@ -62,7 +90,7 @@ def _csv(out: IO[bytes], rows: Rows, columns: Sequence[str] | None, quote: bool,
             columns = list(_spool(kept, rows).names)
             return _csv(out, _unspool(kept), columns, quote, delimiter)
     text = io.TextIOWrapper(out, encoding="utf-8", newline="", write_through=True)
-    writer = csv.writer(text, delimiter=delimiter, lineterminator="\n")
+    writer = csv.writer(text, delimiter=delimiter, lineterminator="\r\n")  # as RFC 4180 has it; with "\n" alone Python 3.11 leaves a lone "\r" unquoted
     writer.writerow([_cell(name, quote) for name in columns])
     count = 0
     for batch in _batches(rows):
@@ -98,9 +126,9 @@ def _cell(value: Any, quote: bool) -> str:
     return f"'{value}" if risky else value
 
 
-def _batches(rows: Rows) -> Iterator[list[Mapping[str, Any]]]:
+def _batches(rows: Rows, size: int = _BATCH) -> Iterator[list[Mapping[str, Any]]]:
     walk = iter(rows)
-    while batch := list(islice(walk, _BATCH)):
+    while batch := list(islice(walk, size)):
         yield batch
 
 

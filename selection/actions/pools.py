@@ -2,55 +2,29 @@
 
 from collections.abc import Sequence
 
-from django.conf import settings
 from django.db import IntegrityError, transaction
 
 from config.faults import Fault
-from curation import formats
+from curation import formats, importing
 from curation.audit import audit
 from curation.content import ContentError, Mapping
 from curation.content.model import root
+from curation.importing import look_at
 from curation.models import Team, User
 from jobs import actions as jobs
 from jobs.models import Job
 from selection import store
 from selection.models import Import, Pool, Run
 
-MAX_BAD_KEPT = 10_000
 OWN_AGAIN = {("id", store.KEY), ("source", store.SOURCE)}  # of a pool that was written out and comes back
-
-
-def limits() -> formats.Limits:
-    return formats.Limits(
-        max_bytes=settings.UPLOAD_MAX_BYTES,
-        max_field_chars=settings.FIELD_MAX_CHARS,
-        max_rows=settings.UPLOAD_MAX_ROWS,
-    )
-
-
-def look_at(path: str, name: str, n: int = 10) -> formats.Preview:
-    """The first rows of a received file. Raises `Fault` for one that cannot be read, or of which no row can."""
-    try:
-        with store.open_file(path) as file:
-            seen = formats.preview(file, n, name, limits())
-    except formats.FormatError as error:
-        raise Fault(error.code, **error.facts) from None
-    if not seen.rows:
-        first = min(seen.bad)
-        reason = first.reason if first.reason.endswith(".") else f"{first.reason}."
-        raise Fault("import.no_good_row", name=name, line=f"{first.line:,}", reason=reason)
-    return seen
 
 
 def wrong_columns(mapping: Mapping, columns: Sequence[str]) -> dict[str, str]:
     """Which parts of a mapping name a column that is not there, or one that Winnow writes itself: part -> why."""
-    wrong = {}
+    wrong = importing.wrong_columns(mapping, columns)
     for part, path in mapping.to_dict().items():
         name = root(path, columns)
-        if name not in columns:
-            more = " …" if len(columns) > 8 else ""
-            wrong[part] = f"There is no column {name}. The columns are {', '.join(columns[:8])}{more}."
-        elif name in store.OWN and (part, path) not in OWN_AGAIN:
+        if part not in wrong and name in store.OWN and (part, path) not in OWN_AGAIN:
             wrong[part] = f"The column {name} is written by Winnow itself and cannot be read as {part}."
     return wrong
 

@@ -9,15 +9,13 @@ from django.db.models import Count, Exists, OuterRef, QuerySet, Subquery, Sum
 from django.db.models.functions import Coalesce
 
 from config import plots
-from curation.content import ContentError, Mapping, read, row_dicts
-from curation.formats import Preview
+from curation.content import ContentError, Mapping, parts_of, read, row_dicts
 from curation.models import Team
 from jobs.models import Job
 from jobs.queries import progress
 from selection import store
 from selection.evaluate.facts import LENGTH_EDGES
 from selection.models import Import, Pool, Run, Shard
-from selection.queries.parts import parts_of
 
 PAGE = 20
 SHARDS_SHOWN = 50
@@ -133,18 +131,6 @@ def shown(shard: Shard, start: int, stop: int) -> list[ShownRow]:
         made.append(
             ShownRow(position + 1, position, row[store.KEY], row[store.SOURCE] or "", row[store.CHARS], parts, start_of)
         )  # fmt: skip
-    return made
-
-
-def preview_rows(seen: Preview, mapping: Mapping, max_chars: int) -> list[dict[str, Any]]:
-    """The first rows as this mapping reads them, or why it cannot."""
-    made: list[dict[str, Any]] = []
-    for line, row in zip(seen.lines, seen.rows, strict=True):
-        try:
-            mapping.check()
-            made.append({"line": line, "parts": parts_of(read(row, mapping, max_chars)), "error": ""})
-        except ContentError as error:
-            made.append({"line": line, "parts": [], "error": f"{error.field} {error.why}"})
     return made
 
 

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from config import plots
 from config.faults import Fault
-from curation.content import ContentError, Mapping
+from curation.content import ContentError, Mapping, parts_of
 from curation.content import read as read_content
 from curation.models import Team
 from jobs import queries as jobs
@@ -19,7 +19,6 @@ from selection.marking import segments, stretches, words
 from selection.methods import METHODS, Method, Options, ParamsError, params_schema, parse_params
 from selection.models import Pick, Pool, Run, Shard, Target, TargetRow
 from selection.queries.home import current
-from selection.queries.parts import parts_of
 from selection.queries.targets import origin
 from selection.running.finishing import WHY
 from selection.running.inputs import Inputs, slots

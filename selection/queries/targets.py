@@ -4,9 +4,9 @@ from typing import Any
 
 from django.db.models import Count
 
+from curation.content import parts_of
 from curation.models import Team
 from selection.models import Target, TargetRow
-from selection.queries.parts import parts_of
 
 PAGE = 50
 

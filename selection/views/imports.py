@@ -1,8 +1,5 @@
 """Pages of an import: the mapping while it is a draft, progress while it runs, the list of bad rows."""
 
-import csv
-import json
-from collections.abc import Iterator
 from typing import Any
 
 from django.conf import settings
@@ -14,13 +11,14 @@ from config.faults import Fault
 from config.http import page, see_other, unchanged
 from config.policy import members, reads
 from curation.content import Mapping
+from curation.importing import look_at, preview_rows
+from curation.views.files import send_bad_rows
 from jobs.models import Job
 from selection import access, store
 from selection.actions import pools as actions
 from selection.forms.pools import MappingForm
-from selection.handlers.imports import bad_rows
 from selection.models import Import
-from selection.queries.pools import import_page, preview_rows
+from selection.queries.pools import import_page
 from selection.views.shared import frame
 
 
@@ -61,7 +59,7 @@ def _is_draft(found: Import) -> bool:
 
 
 def _mapping(request: HttpRequest, found: Import, do: str) -> HttpResponse:
-    seen = actions.look_at(found.path, found.name)
+    seen = look_at(found.path, found.name)
     initial = found.mapping | {"max_bad": round(100 * found.max_bad_share)}
     form = MappingForm(request.POST or None, columns=seen.columns, initial=initial)
     posted = request.method == "POST"
@@ -69,7 +67,7 @@ def _mapping(request: HttpRequest, found: Import, do: str) -> HttpResponse:
     if valid and do == "start":
         actions.start_import(import_=found, by=request.user, mapping=form.mapping, max_bad_share=form.max_bad_share)  # type: ignore[arg-type]
         return see_other(found.get_absolute_url())
-    mapping = _typed(form) if posted else Mapping.from_dict(found.mapping)
+    mapping = form.typed if posted else Mapping.from_dict(found.mapping)
     context: dict[str, Any] = frame(found.pool.team) | {
         "import": found, "pool": found.pool, "form": form, "seen": seen,
         "preview": preview_rows(seen, mapping, settings.FIELD_MAX_CHARS),
@@ -84,23 +82,10 @@ def _mapping(request: HttpRequest, found: Import, do: str) -> HttpResponse:
     )
 
 
-def _typed(form: MappingForm) -> Mapping:
-    """What stands in the fields, valid or not, for the preview."""
-    known = Mapping.__dataclass_fields__
-    return Mapping(**{name: str(form.data.get(name, ""))[:200] for name in known})
-
-
 def _discard(request: HttpRequest, found: Import) -> HttpResponse:
     pool = actions.discard_import(import_=found, by=request.user)  # type: ignore[arg-type]
     messages.info(request, f"{found.name} is discarded.")
     return see_other(pool.get_absolute_url() if pool else reverse("pools", args=[found.pool.team.slug]))
-
-
-class _Line:
-    """A file for the csv module that hands back what was written to it."""
-
-    def write(self, text: str) -> str:
-        return text
 
 
 @reads
@@ -109,26 +94,4 @@ def import_bad(request: HttpRequest, import_id: int) -> HttpResponse | Streaming
     found = access.import_(request.user, import_id)  # type: ignore[arg-type]
     if not found.bad_path:
         raise Fault("import.no_bad", name=found.name)
-    kind = "jsonl" if request.GET.get("as") == "jsonl" else "csv"
-    body = _jsonl(found) if kind == "jsonl" else _csv(found)
-    content = "application/x-ndjson" if kind == "jsonl" else "text/csv; charset=utf-8"
-    answer = StreamingHttpResponse(body, content_type=content)
-    answer["Content-Disposition"] = f'attachment; filename="bad-rows-{found.pk}.{kind}"'
-    return answer
-
-
-def _jsonl(found: Import) -> Iterator[str]:
-    for row in bad_rows(found):
-        yield json.dumps(row, ensure_ascii=False) + "\n"
-
-
-def _csv(found: Import) -> Iterator[str]:
-    line = csv.writer(_Line())
-    yield line.writerow(["line", "reason", "excerpt"])
-    for row in bad_rows(found):
-        yield line.writerow([row["line"], _quoted(row["reason"]), _quoted(row["excerpt"])])
-
-
-def _quoted(text: str) -> str:
-    """A cell that a spreadsheet would run as a formula gets a quote in front."""
-    return f"'{text}" if text[:1] in {"=", "+", "-", "@", "\t", "\r"} else text
+    return send_bad_rows(found.bad_path, f"bad-rows-{found.pk}", request.GET.get("as", ""))

@@ -1,5 +1,6 @@
 """Writing rows, and reading them again."""
 
+import csv
 import io
 import json
 
@@ -7,7 +8,7 @@ import pyarrow.parquet as pq
 import pytest
 from hypothesis import given, settings
 
-from curation.formats import WRITERS, open_rows, sniff, write_rows
+from curation.formats import WRITERS, open_rows, sniff, stream_rows, write_rows
 from tests.formats.helpers import present, read
 from tests.formats.test_json_lines import rows_of_json
 
@@ -86,3 +87,23 @@ def test_lines_are_plain_utf8():
     write_rows(out, "jsonl", [{"a": "ü\u2028"}])
     assert out.getvalue() == '{"a":"ü\u2028"}\n'.encode()
     assert json.loads(out.getvalue()) == {"a": "ü\u2028"}
+
+
+@pytest.mark.parametrize("lead", "=+-@\t\r")
+def test_every_lead_of_a_formula_is_quoted(lead):
+    written = b"".join(stream_rows("csv", [{"a": f"{lead}x"}, {"a": "1"}, {"a": ""}], ["a"])).decode()
+    assert list(csv.reader(io.StringIO(written, newline=""))) == [["a"], [f"'{lead}x"], ["1"], [""]]
+
+
+@pytest.mark.parametrize("kind", ["jsonl", "csv", "tsv"])
+def test_pieces_are_what_is_written_at_once(kind):
+    rows = [{"a": f"x{n}", "b": [n]} for n in range(25)]
+    whole = io.BytesIO()
+    write_rows(whole, kind, rows, columns=["a", "b"])
+    assert b"".join(stream_rows(kind, rows, ["a", "b"], batch=10)) == whole.getvalue()
+
+
+@pytest.mark.parametrize(("kind", "columns"), [("parquet", ["a"]), ("csv", None)])
+def test_what_cannot_be_sent_in_pieces_says_so(kind, columns):
+    with pytest.raises(ValueError, match="piece by piece"):
+        list(stream_rows(kind, [{"a": 1}], columns))

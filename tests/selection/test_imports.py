@@ -9,6 +9,7 @@ import random
 import pytest
 from django.urls import reverse
 
+from curation import importing
 from curation.models import AuditEvent
 from jobs import lease
 from jobs.errors import LeaseLost
@@ -207,15 +208,6 @@ def test_the_list_as_a_table_runs_no_formula(as_, with_bad):
     assert not [cell for row in table for cell in row if cell[:1] in "=+-@\t\r" and cell]
 
 
-@pytest.mark.parametrize("lead", "=+-@\t\r")
-def test_every_lead_of_a_formula_is_quoted(lead):
-    from selection.views.imports import _quoted
-
-    assert _quoted(f"{lead}1") == f"'{lead}1"
-    assert _quoted("1") == "1"
-    assert _quoted("") == ""
-
-
 def test_no_bad_rows_no_list(as_, cast):
     found = imported(as_("curator"), cast, jsonl(*rows(3)))
     answer = as_("viewer").get(reverse("import_bad", args=[found.pk]))
@@ -224,14 +216,14 @@ def test_no_bad_rows_no_list(as_, cast):
 
 
 def test_the_list_has_an_end(as_, cast, monkeypatch):
-    monkeypatch.setattr(handler, "MAX_BAD_KEPT", 5)
+    monkeypatch.setattr(importing, "MAX_BAD_KEPT", 5)
     client = as_("curator")
     send(client, cast, jsonl(*rows(5), *[b"{"] * 20))
     found = Import.objects.get()
     client.post(found.get_absolute_url(), {"do": "start", "max_bad": "90", "instruction": "instruction"})
     found = finish(found)
     assert found.rows_bad == 20
-    assert [row["line"] for row in handler.bad_rows(found)] == [6, 7, 8, 9, 10]
+    assert [row["line"] for row in importing.bad_rows(found.bad_path)] == [6, 7, 8, 9, 10]
 
 
 @pytest.mark.parametrize(("bad", "share", "state"), [(10, "10", "succeeded"), (11, "10", "failed"), (1, "0", "failed")])
@@ -257,7 +249,7 @@ def test_more_bad_rows_than_allowed_stop_the_import(as_, cast, bad, share, state
 
 
 def test_a_hopeless_file_is_not_read_to_its_end(as_, cast, monkeypatch, small_batches):
-    monkeypatch.setattr(handler, "LOOK_AFTER", 50)
+    monkeypatch.setattr(importing, "LOOK_AFTER", 50)
     client = as_("curator")
     send(client, cast, jsonl(rows(1)[0], *[b"{"] * 2000))
     found = Import.objects.get()
@@ -332,11 +324,11 @@ class Dies(Exception):
 
 
 def stumbling(after: int, error: BaseException):
-    """`Reading.take` that raises when so many batches were taken."""
-    real, count = handler.Reading.take, iter(range(1000))
+    """`Shards.take` that raises when so many batches were taken."""
+    real, count = handler.Shards.take, iter(range(1000))
 
-    def take(self, batch):
-        real(self, batch)
+    def take(self, checked):
+        real(self, checked)
         if next(count) == after:
             raise error
 
@@ -348,7 +340,7 @@ def test_an_attempt_that_died_is_made_up_for(as_, cast, monkeypatch, small_batch
     send(client, cast, jsonl(*rows(250)))
     found = Import.objects.get()
     begin(client, found)
-    monkeypatch.setattr(handler.Reading, "take", stumbling(5, Dies()))
+    monkeypatch.setattr(handler.Shards, "take", stumbling(5, Dies()))
     found = finish(found)  # an unforeseen error is tried again
     assert (found.job.state, found.rows_good) == ("succeeded", 250)
     assert Step.objects.get().errors == 1
@@ -459,22 +451,22 @@ def test_cancel_while_it_runs_leaves_no_shards(as_, cast, monkeypatch, small_bat
     send(client, cast, jsonl(*rows(250)))
     found = Import.objects.get()
     begin(client, found)
-    url, real = found.get_absolute_url(), handler.Reading.take
+    url, real = found.get_absolute_url(), handler.Shards.take
 
-    def take(self, batch):
-        real(self, batch)
-        if len(self.shards) == 1:
+    def take(self, checked):
+        real(self, checked)
+        if len(self.made) == 1:
             assert len(stored()) == 2
             client.post(url, {"do": "cancel"})
-            renew([self.beat])
+            renew(list(heart()._beats.values()))
 
-    monkeypatch.setattr(handler.Reading, "take", take)
+    monkeypatch.setattr(handler.Shards, "take", take)
     found = finish(found)
     heart().close()
     assert found.job.state == "cancelled"
     assert stored() == [found.path]
     assert Pool.objects.get().rows == 0
-    monkeypatch.setattr(handler.Reading, "take", real)
+    monkeypatch.setattr(handler.Shards, "take", real)
     assert client.post(url, {"do": "resume"}).status_code == 303
     assert finish(found).rows_good == 250
 

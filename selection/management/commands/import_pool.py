@@ -14,6 +14,7 @@ from rich.markup import escape
 from config.faults import Fault
 from config.net import download
 from curation.content import ContentError, Mapping
+from curation.importing import look_at
 from curation.models import Team
 from selection import store
 from selection.actions import pools as actions
@@ -116,7 +117,7 @@ class Command(BaseCommand):
             mapping = Mapping.from_dict(kept | pairs)
         except ContentError as error:
             raise CommandError(f"--map {error.field} {error.why}.") from None
-        for part, why in actions.wrong_columns(mapping, actions.look_at(found.path, found.name).columns).items():
+        for part, why in actions.wrong_columns(mapping, look_at(found.path, found.name).columns).items():
             raise CommandError(f"--map {part}: {why}")
         return mapping
 
