@@ -84,8 +84,9 @@ def _said(error: ValidationError) -> tuple[str, str]:
         missing = [name for name in rule if name not in error.instance and f"{name!r} is" in error.message]
         name = missing[0] if missing else ""
         return f"{_at([*error.absolute_path, name])} is missing.", "Fill it in."
+    types = " or ".join(map(str, rule)) if isinstance(rule, list) else rule
     words = {
-        "type": (f"{at} is not of the type {' or '.join(rule) if isinstance(rule, list) else rule}.", "Correct it."),
+        "type": (f"{at} is not of the type {types}.", "Correct it."),
         "minimum": (f"{at} is less than {rule}.", "Give a greater number."),
         "maximum": (f"{at} is more than {rule}.", "Give a smaller number."),
         "minLength": (f"{at} is shorter than {rule} characters.", "Write more."),

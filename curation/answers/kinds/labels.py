@@ -64,7 +64,7 @@ class Labels(Kind):
             "labels": labels,
             "multiple": flag(given, "multiple", False, place),
             "least": whole(given, "least", 1, place, least=0, most=len(labels)),
-            "most": whole(given, "most", len(labels), place, 1, MAX_LABELS),
+            "most": whole(given, "most", len(labels), place, least=1, most=MAX_LABELS),
         }
         if made["least"] > made["most"]:
             raise FormError(f"{place}.least", "is more than the most")
