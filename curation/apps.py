@@ -5,4 +5,4 @@ class CurationConfig(AppConfig):
     name = "curation"
 
     def ready(self) -> None:
-        from curation import faults  # noqa: F401  (registers the words of its faults)
+        from curation import faults, handlers  # noqa: F401  (register words and kinds of jobs)

@@ -8,7 +8,7 @@ from itertools import islice
 from typing import Any
 
 import orjson
-from django.db import connection, transaction
+from django.db import IntegrityError, connection, transaction
 from django.utils import timezone
 from psycopg.errors import UniqueViolation
 
@@ -114,11 +114,11 @@ class _Adding:
             known = self._known(keys)
             fresh = [(key, one) for key, one in zip(keys, batch, strict=True) if key not in known]
             try:
-                with transaction.atomic():
+                with transaction.atomic(), connection.wrap_database_errors:
                     ids = self._copy(fresh)
                 break
-            except UniqueViolation:  # another call committed one of these keys since we looked
-                if attempt == TRIES - 1:
+            except IntegrityError as error:  # another call committed one of these keys since we looked
+                if attempt == TRIES - 1 or not isinstance(error.__cause__, UniqueViolation):
                     raise
         self.added.good += len(fresh)
         self.added.known += len(known)

@@ -1,0 +1,109 @@
+"""The job that brings a file into a task: one streaming step that is one transaction, so its rows are in once or not."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from django.db import transaction
+from django.utils import timezone
+
+from config import storage, uploads
+from curation.actions.adding import NewExample, add_examples
+from curation.audit import audit
+from curation.content import Mapping, read, row_dicts
+from curation.content.model import root
+from curation.importing import KB, Reading, TooManyBad
+from curation.incoming import maker
+from curation.models import Example, ExampleImport
+from jobs.heartbeat import Beat
+from jobs.models import Job, Step
+from jobs.registry import Kind, PassPlan, StepPlan, register
+
+uploads.OWNERS.append(lambda path: ExampleImport.objects.filter(path=path).exists())
+
+
+@register
+class ExampleImportKind(Kind):
+    name = "examples.import"
+
+    def open_pass(self, job: Job, index: int) -> PassPlan | None:
+        if index:
+            return None
+        found = ExampleImport.objects.get(pk=job.params["import"])
+        plan = StepPlan({"import": found.pk}, "cpu", found.bytes // KB)
+        return PassPlan("read", "Read, check and store the examples", [plan], "kB")
+
+    def run(self, step: Step, beat: Beat) -> dict[str, Any]:
+        found = ExampleImport.objects.select_related("task__team", "created_by").get(pk=step.payload["import"])
+        reading = Reading(
+            path=found.path, name=found.name, mapping=Mapping.from_dict(found.mapping),
+            max_bad_share=found.max_bad_share, beat=beat,
+        )  # fmt: skip
+        try:
+            return _bring_in(found, reading, beat)
+        except TooManyBad:
+            # Nothing of this import stays but the list that tells where it went wrong.
+            ExampleImport.objects.filter(pk=found.pk, loaded_at=None).update(
+                rows_bad=reading.bad, bad_path=reading.save_bad(folder(found))
+            )
+            raise
+
+    def succeeded(self, job: Job) -> None:
+        self._clean(job, with_file=True)
+
+    def failed(self, job: Job) -> None:
+        self._clean(job, with_file=job.error_code.startswith("format."))
+
+    def cancelled(self, job: Job) -> None:
+        self._clean(job, with_file=False)
+
+    def _clean(self, job: Job, *, with_file: bool) -> None:
+        """The received file stays while another try could read it."""
+        found = ExampleImport.objects.filter(pk=job.params["import"]).first()
+        path = found.path if found is not None and (with_file or found.loaded_at) else ""
+
+        def clean() -> None:
+            storage.delete(path)
+            uploads.forget_old()
+
+        transaction.on_commit(clean)
+
+
+def folder(found: ExampleImport) -> str:
+    """Where the list of bad rows of an import lies in the storage."""
+    return f"example-imports/{found.pk}"
+
+
+@transaction.atomic
+def _bring_in(found: ExampleImport, reading: Reading, beat: Beat) -> dict[str, Any]:
+    """All rows and the note that they are in, or nothing. A second attempt waits for the first and finds its note."""
+    note = ExampleImport.objects.select_for_update().get(pk=found.pk)
+    if note.loaded_at is None:
+        added = add_examples(
+            task=found.task, rows=_examples(found, reading), by=found.created_by, origin=Example.Origin.FILE,
+            incoming=found,
+        )  # fmt: skip
+        note.rows_good, note.rows_known, note.rows_bad = added.good, added.known, reading.bad
+        note.bad_path, note.loaded_at = reading.save_bad(folder(found)), timezone.now()
+        note.save(update_fields=["rows_good", "rows_known", "rows_bad", "bad_path", "loaded_at"])
+        audit(
+            "examples.imported", actor=found.created_by, team=found.task.team, target=found.task, name=found.name,
+            rows=added.good, known=added.known, bad=reading.bad,
+        )  # fmt: skip
+        beat.check()
+    return {"good": note.rows_good, "known": note.rows_known, "bad": note.rows_bad}
+
+
+def _examples(found: ExampleImport, reading: Reading) -> Iterator[NewExample]:
+    make = maker(found.task, found.outputs_as, found.name)
+    for good in reading.batches():
+        table = good.checked.table
+        names = set(table.column_names)
+        used = sorted({root(path, names) for path in reading.mapping.to_dict().values()})
+        rows = zip(
+            row_dicts(table, used), good.checked.keys, good.checked.sources.to_pylist(), good.lines, strict=True
+        )  # fmt: skip
+        for row, key, source, line in rows:
+            made = make(read(row, reading.mapping))
+            made.key, made.source = key, source
+            made.lineage = {"file": found.name, "line": line, "import": found.pk}
+            yield made

@@ -1,0 +1,1 @@
+"""The job that follows imports and makes their examples findable."""
