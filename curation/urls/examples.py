@@ -1,5 +1,13 @@
 """URLs of examples, their table, imports and history."""
 
-from django.urls import URLPattern
+from django.urls import path
 
-urlpatterns: list[URLPattern] = []
+from curation.views import incoming
+
+urlpatterns = [
+    # Coming in
+    path("tasks/<int:task_id>/examples/new/", incoming.example_new, name="example_new"),
+    path("tasks/<int:task_id>/examples/import/", incoming.example_import_new, name="example_import_new"),
+    path("example-imports/<int:import_id>/", incoming.example_import, name="example_import"),
+    path("example-imports/<int:import_id>/bad/", incoming.example_import_bad, name="example_import_bad"),
+]
