@@ -269,3 +269,12 @@ def with_query(context: dict[str, Any], **changes: Any) -> str:
         else:
             query[name] = value
     return f"?{query.urlencode()}"
+
+
+@register.filter
+def until(value: datetime | None) -> str:
+    """How long it is until then: 12 min; empty if it is past."""
+    if value is None:
+        return ""
+    seconds = (value - timezone.now()).total_seconds()
+    return duration(seconds) if seconds > 0 else "a moment"

@@ -24,7 +24,7 @@ from curation.models import Annotation, Example, ExampleEvent, Guideline, Slot, 
 
 __all__ = [
     "Submitted", "ahead", "free_expired", "free_slots_gone", "make_slots", "next_item", "rearrange", "release",
-    "save_draft", "skip", "submit", "unskip",
+    "resume", "save_draft", "skip", "submit", "unskip",
 ]  # fmt: skip
 
 AHEAD_MINUTES = 5  # how long an example that is only fetched in advance stays reserved
@@ -369,6 +369,13 @@ def unskip(*, annotation: Annotation, by: User) -> Annotation:
     _event("unskipped", annotation, by)
     annotation.refresh_from_db()
     return annotation
+
+
+@transaction.atomic
+def resume(*, annotation: Annotation, by: User) -> None:
+    """She opens her unfinished work again: her place is kept for her, or a free one taken if there is one."""
+    _place(annotation.task, by)
+    _with_claim(annotation.task, by, annotation)
 
 
 @transaction.atomic

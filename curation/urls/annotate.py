@@ -1,5 +1,12 @@
 """URLs of the queue and the annotation page."""
 
-from django.urls import URLPattern
+from django.urls import path
 
-urlpatterns: list[URLPattern] = []
+from curation.views import annotate, annotations
+
+urlpatterns = [
+    path("tasks/<int:task_id>/annotate/", annotate.annotate, name="annotate"),
+    path("tasks/<int:task_id>/mine/", annotations.my_work, name="my_work"),
+    path("annotations/<int:annotation_id>/", annotations.annotation, name="annotation"),
+    path("annotations/<int:annotation_id>/draft/", annotations.draft, name="annotation_draft"),
+]

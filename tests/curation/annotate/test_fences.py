@@ -15,7 +15,10 @@ def test_prose_and_code_in_their_order():
     ]
 
 
-@pytest.mark.parametrize("text", ["a\n```\nnever closed", "``` inline ``` marks", "<b>no</b> & no", "````\n```\n", "x\n    ```\n    y\n    ```"])
+@pytest.mark.parametrize(
+    "text",
+    ["a\n```\nnever closed", "``` inline ``` marks", "<b>no</b> & no", "````\n```\n", "x\n    ```\n    y\n    ```"],
+)
 def test_what_is_no_fenced_block_stays_as_it_is(text):
     assert blocks(text) == [Block("text", text)]
 
