@@ -27,34 +27,32 @@ def blocks(text: str) -> list[Block]:
     prose: list[str] = []
     at = 0
     while at < len(lines):
-        end = ends.get(at)
-        if end is None:
+        if at not in ends:
             prose.append(lines[at])
             at += 1
             continue
         if any(line.strip() for line in prose):
             found.append(Block("text", "\n".join(prose)))
         prose = []
-        opened = _OPENS.match(lines[at])
-        assert opened is not None
-        found.append(Block("code", "\n".join(lines[at + 1 : end]), opened[2].strip()))
+        end, info = ends[at]
+        found.append(Block("code", "\n".join(lines[at + 1 : end]), info))
         at = end + 1
     if any(line.strip() for line in prose):
         found.append(Block("text", "\n".join(prose)))
     return found
 
 
-def _ends(lines: list[str]) -> dict[int, int]:
-    """Line of each opening fence → line of its closing one."""
-    pairs: dict[int, int] = {}
-    opened: tuple[int, str] | None = None
+def _ends(lines: list[str]) -> dict[int, tuple[int, str]]:
+    """Line of each opening fence → line of its closing one, and the words behind the opening one."""
+    pairs: dict[int, tuple[int, str]] = {}
+    opened: tuple[int, str, str] | None = None
     for number, line in enumerate(lines):
         mark = _OPENS.match(line.rstrip())
         if mark is None:
             continue
         if opened is None:
-            opened = (number, mark[1])
+            opened = (number, mark[1], mark[2].strip())
         elif mark[1][0] == opened[1][0] and len(mark[1]) >= len(opened[1]) and not mark[2].strip():
-            pairs[opened[0]] = number
+            pairs[opened[0]] = (number, opened[2])
             opened = None
     return pairs

@@ -210,6 +210,15 @@ def _read(request: HttpRequest, task: Task, annotation: Annotation) -> HttpRespo
 
 
 ACTS = {
-    "submit": _submit, "skip": _skip, "draft": _keep, "keep": _keep, "diff": _diff, "use": _use, "empty": _empty, "other": _take_other,
-    "release": _release, "restore": _restore, "read": _read,
-}  # fmt: skip
+    "submit": _submit,
+    "skip": _skip,
+    "draft": _keep,
+    "keep": _keep,
+    "other": _take_other,
+    "use": _use,
+    "empty": _empty,
+    "diff": _diff,
+    "restore": _restore,
+    "read": _read,
+    "release": _release,
+}
