@@ -97,7 +97,9 @@ def alpha(units: Sequence[Unit], level: Literal["nominal", "ordinal", "interval"
     return alpha_of_counts(counts, values, level)
 
 
-def alpha_of_counts(counts: np.ndarray, values: Sequence[Any], level: str) -> float | None:
+def alpha_of_counts(
+    counts: np.ndarray, values: Sequence[Any], level: Literal["nominal", "ordinal", "interval"]
+) -> float | None:
     """`alpha` of a matrix, examples × values: how many said each value. For resampling, which repeats rows."""
     import krippendorff
 
