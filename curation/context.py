@@ -1,5 +1,6 @@
 """What the frame of every page shows: the person's teams, the navigation, the work in progress."""
 
+from functools import cache
 from typing import Any
 
 from django.http import HttpRequest
@@ -26,11 +27,21 @@ def frame(request: HttpRequest) -> dict[str, Any]:
     if user is None or not user.is_authenticated:
         return {"team": None, "teams": [], "nav": [], "running_jobs": 0}
     team: Team | None = getattr(request, "team", None)
-    teams = list(Team.objects.for_user(user).order_by("name"))
-    if team is None:
-        return {"team": None, "teams": teams, "nav": [], "running_jobs": 0}
-    running = Job.objects.filter(lane=team.lane, state__in=["queued", "running"]).count()
-    return {"team": team, "teams": teams, "nav": _nav(request, team), "running_jobs": running}
+
+    # Asked for by the frame alone: a part of a page that htmx swaps pays for none of it.
+    @cache
+    def teams() -> list[Team]:
+        return list(Team.objects.for_user(user).order_by("name"))
+
+    @cache
+    def running() -> int:
+        return Job.objects.filter(lane=team.lane, state__in=["queued", "running"]).count() if team else 0
+
+    @cache
+    def nav() -> list[dict[str, Any]]:
+        return _nav(request, team) if team else []
+
+    return {"team": team, "teams": teams, "nav": nav, "running_jobs": running}
 
 
 def _nav(request: HttpRequest, team: Team) -> list[dict[str, Any]]:
