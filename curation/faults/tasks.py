@@ -9,5 +9,11 @@ register(
             "There is a task named {name} already.",
             "Take another name.",
         ),
+        "task.form_breaks": Text(
+            "Answers would no longer fit this form",
+            "{said}",
+            "Confirm the change, or take it back. No answer is rewritten.",
+            status=409,
+        ),
     }
 )

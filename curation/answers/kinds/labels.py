@@ -64,7 +64,7 @@ class Labels(Kind):
             "labels": labels,
             "multiple": flag(given, "multiple", False, place),
             "least": whole(given, "least", 1, place, least=0, most=len(labels)),
-            "most": whole(given, "most", len(labels), place, least=1, most=MAX_LABELS),
+            "most": whole(given, "most", MAX_LABELS, place, least=1, most=MAX_LABELS),
         }
         if made["least"] > made["most"]:
             raise FormError(f"{place}.least", "is more than the most")
@@ -92,7 +92,7 @@ class Labels(Kind):
                 return [(f"{said[:100]} is not a label of this field.", f"Choose from {_listed(names)}.")]
         if not field.options["multiple"]:
             return []
-        least, most = field.options["least"], field.options["most"]
+        least, most = field.options["least"], min(field.options["most"], len(names))
         if not least <= len(chosen) <= most:
             return [(f"{len(chosen)} labels are chosen; {least} to {most} are asked for.", "Choose fewer or more.")]
         return []
