@@ -10,6 +10,7 @@ from curation.answers import (
     clean,
     dump_form,
     from_content,
+    likeness,
     load_form,
     pair_texts,
     parse,
@@ -322,3 +323,23 @@ def test_an_answer_that_was_begun_is_not_begun_again():
 def test_number_keys_belong_to_the_first_field_that_wants_them():
     one = load_form([{"name": "t", "kind": "text"}, {"name": "a", "kind": "rating"}, {"name": "b", "kind": "rating"}])
     assert [widget.keys for widget in widgets(one, None, SINGLE)] == [False, True, False]
+
+
+@pytest.mark.parametrize(("kind", "options", "posted", "value"), GOOD)
+def test_an_answer_is_as_like_itself_as_can_be(kind, options, posted, value):
+    one = form(kind, options=options)
+    assert likeness(one, {"x": value}, {"x": value}) == 1.0
+    assert likeness(one, {"x": value}, {}) == 0.0
+    assert likeness(one, {}, {}) == 1.0
+
+
+def test_likeness_is_the_mean_over_what_is_required_or_output():
+    one = load_form(
+        [
+            {"name": "label", "kind": "labels", "options": LABELS},
+            {"name": "other", "kind": "labels", "options": LABELS, "role": "meta"},
+            {"name": "note", "kind": "text", "role": "meta", "required": False},
+        ]
+    )
+    a, b = {"label": "yes", "other": "no", "note": "x"}, {"label": "yes", "other": "yes", "note": "y"}
+    assert likeness(one, a, b) == 0.5
