@@ -7,7 +7,6 @@ from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from django.db.models import Subquery
 from django.utils import timezone
 from django.utils.functional import cached_property
 
@@ -64,11 +63,9 @@ class Item:
 
     @cached_property
     def place(self) -> TaskMember | None:
-        """The person's row on the task, with the end of her claim of this example."""
-        ends = Slot.objects.filter(
-            example=self.annotation.example_id, annotator=self.user, state="claimed"
-        ).values("expires_at")[:1]  # fmt: skip
-        return TaskMember.objects.filter(task=self.task, user=self.user).annotate(ends=Subquery(ends)).first()
+        """The person's row on the task; the queue hands it along with an item."""
+        handed: TaskMember | None = getattr(self.annotation, "place", None)
+        return handed or TaskMember.objects.filter(task=self.task, user=self.user).first()
 
     # --- reading ---
 
@@ -149,9 +146,13 @@ class Item:
 
     # --- time ---
 
-    @property
+    @cached_property
     def ends(self) -> datetime | None:
-        return self.place.ends if self.place else None  # type: ignore[attr-defined]
+        """When her claim of this example ends; None: she holds none."""
+        if hasattr(self.annotation, "held_until"):
+            return self.annotation.held_until
+        held = Slot.objects.filter(example=self.annotation.example_id, annotator=self.user, state="claimed")
+        return held.values_list("expires_at", flat=True).first()
 
     @property
     def left(self) -> int | None:

@@ -11,7 +11,7 @@ from config.faults import Fault
 from config.http import page, see_other
 from config.policy import members
 from curation import access, working
-from curation.actions import queue, turns
+from curation.actions import queue, reading
 from curation.forms.annotating import read_version, read_writing, storable
 from curation.models import Annotation, Task
 from curation.working import Item, Writing, begin
@@ -102,7 +102,7 @@ def _submit(request: HttpRequest, task: Task, annotation: Annotation) -> HttpRes
         item.unchanged = True
         return show(request, item, status=422)
     try:
-        turn = turns.submit(
+        turn = queue.submit_and_next(
             annotation=annotation, by=request.user, version=writing.version, answer=writing.answer, note=writing.note,  # type: ignore[arg-type]
             seconds=writing.seconds, submit_key=writing.key,
         )  # fmt: skip
@@ -113,7 +113,7 @@ def _submit(request: HttpRequest, task: Task, annotation: Annotation) -> HttpRes
         if late:
             messages.warning(request, LATE)
         return see_other(reverse("annotate", args=[task.pk]))
-    return _following(request, task, turn.following, turn.why_none, said="Submitted.", late=late and LATE)
+    return _following(request, task, turn.following, turn.closed, said="Submitted.", late=late and LATE)
 
 
 LATE = "Your last answer came after its time: others had taken the place meanwhile. It is kept, and a reviewer may still take it."
@@ -138,12 +138,12 @@ def refused(request: HttpRequest, item: Item, fault: Fault) -> HttpResponse:
 def _skip(request: HttpRequest, task: Task, annotation: Annotation) -> HttpResponse:
     reason = request.POST.get("reason", "").strip() or request.POST.get("reason_plain", "").strip()
     try:
-        turn = turns.skip(annotation=annotation, by=request.user, reason=reason.replace("\0", "")[:2_000])  # type: ignore[arg-type]
+        turn = queue.skip_and_next(annotation=annotation, by=request.user, reason=reason.replace("\0", "")[:2_000])  # type: ignore[arg-type]
     except Fault as fault:
         return refused(request, opened(request, task, annotation), fault)
     if not request.htmx:  # type: ignore[attr-defined]
         return see_other(reverse("annotate", args=[task.pk]))
-    response = _following(request, task, turn.following, turn.why_none, said="Skipped.")
+    response = _following(request, task, turn.following, turn.closed, said="Skipped.")
     undo = reverse("annotation", args=[annotation.pk])
     response["HX-Trigger"] = json.dumps({"toast": {"text": "Skipped. Others will get it.", "undo": undo}})
     return response
@@ -198,14 +198,14 @@ def _take_other(request: HttpRequest, task: Task, annotation: Annotation) -> Htt
 
 def _release(request: HttpRequest, task: Task, annotation: Annotation) -> HttpResponse:
     """She stops: the place is free for others at once, what she wrote stays hers."""
-    turns.release(annotation=annotation, by=request.user)  # type: ignore[arg-type]
+    queue.release(annotation=annotation, by=request.user)  # type: ignore[arg-type]
     return see_other(reverse("my_work", args=[task.pk]))
 
 
 def _read(request: HttpRequest, task: Task, annotation: Annotation) -> HttpResponse:
     """She has read the guidelines; what stands in the form stays."""
     number = read_version(request.POST, "guidelines")
-    turns.read_guidelines(task=task, by=request.user, number=min(number, task.latest_guidelines))  # type: ignore[arg-type, attr-defined]
+    reading.read_guidelines(task=task, by=request.user, number=min(number, task.latest_guidelines))  # type: ignore[arg-type, attr-defined]
     return show(request, opened(request, task, annotation), part="guidelines")
 
 
