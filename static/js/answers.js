@@ -264,7 +264,7 @@
       group.querySelector("[data-span-box]").open = group.dataset.unread === "1";
     });
     all("[data-ranking]", from).forEach(sortRows);
-    all("[data-turn][data-spare]", from).forEach((turn) => {
+    all("[data-turn][data-spare]", from).reverse().forEach((turn) => {
       turn.hidden = !turn.querySelector("textarea").value && shownTurns(turn.parentElement).length > 1;
     });
   };
