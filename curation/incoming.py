@@ -45,7 +45,7 @@ def maker(task: Task, outputs_as: str, by: str) -> Callable[[Content], NewExampl
 def without_outputs(content: Content) -> Content:
     """The content up to its answer: no outputs, no last assistant turn. A chat that would be empty stays as it is."""
     if content.kind == "single":
-        return replace(content, outputs=())
+        return Content("single", content.instruction, content.input, (), (), content.system)
     if len(content.messages) > 1 and content.messages[-1].role == "assistant":
         return replace(content, messages=content.messages[:-1])
     return content

@@ -8,7 +8,7 @@
 Whole tables go through `check` (at import) and `columns` (when a method reads a view).
 """
 
-from curation.content.columnar import JSON_MARK, BadContent, Checked, check, columns, is_json, row_dicts
+from curation.content.columnar import JSON_MARK, BadContent, Checked, check, columns, contents, is_json, row_dicts
 from curation.content.guessing import Guess, guess
 from curation.content.model import MAX_CHARS, MAX_ID_CHARS, Content, ContentError, Mapping, Message, lookup
 from curation.content.reading import read, read_id, read_source
@@ -29,6 +29,7 @@ __all__ = [
     "Message",
     "check",
     "columns",
+    "contents",
     "dump",
     "guess",
     "is_json",

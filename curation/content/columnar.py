@@ -76,6 +76,20 @@ def columns(table: pa.Table, mapping: Mapping, view: str) -> list[str]:
     return texts
 
 
+def contents(table: pa.Table, mapping: Mapping) -> list[Content]:
+    """`read(row, mapping)` for every row of a table that was checked. Raises `ContentError` if a row cannot be read."""
+    parts = _plain_parts(table, mapping)
+    if parts is None:
+        return [read(row, mapping) for row in _rows(table, mapping)]
+    texts = _texts(parts, table.num_rows)
+    return [
+        Content("single", instruction, given, (output,) if output else (), (), system)
+        for system, instruction, given, output in zip(
+            texts["system"], texts["instruction"], texts["input"], texts["output"], strict=True
+        )
+    ]
+
+
 def check(table: pa.Table, mapping: Mapping, max_chars: int = MAX_CHARS) -> Checked:
     """Reads every row and sorts good from bad. Raises `ContentError` only for an unusable mapping."""
     mapping.check()
@@ -251,17 +265,21 @@ def _joined(shown: list[pa.ChunkedArray], rows: int) -> pa.ChunkedArray:
 
 def _keys(parts: Parts, rows: int) -> list[str]:
     """`key_of` for rows of plain text, without making a Content of each."""
-    texts: dict[str, list[str]] = {
-        name: pc.fill_null(column, "").to_pylist() if column is not None else [""] * rows
-        for name, column in parts.items()
-    }
+    texts = _texts(parts, rows)
     outputs = [f"1;{len(text)}:{text}" if text else "0;" for text in texts["output"]]
     make: Callable[[str, str, str, str], str] = single_key
     return list(map(make, texts["system"], texts["instruction"], texts["input"], outputs))
+
+
+def _texts(parts: Parts, rows: int) -> dict[str, list[str]]:
+    return {
+        name: pc.fill_null(column, "").to_pylist() if column is not None else [""] * rows
+        for name, column in parts.items()
+    }
 
 
 def _one(column: pa.ChunkedArray | pa.Array) -> pa.Array:
     return column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
 
 
-__all__ = ["BadContent", "Checked", "check", "columns", "is_json", "lookup", "row_dicts"]
+__all__ = ["BadContent", "Checked", "check", "columns", "contents", "is_json", "lookup", "row_dicts"]

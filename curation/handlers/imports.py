@@ -1,22 +1,25 @@
 """The job that brings a file into a task: one streaming step that is one transaction, so its rows are in once or not."""
 
+import contextlib
 from collections.abc import Iterator
 from typing import Any
 
-from django.db import transaction
+from django.db import connection, transaction
 from django.utils import timezone
 
 from config import storage, uploads
 from curation.actions.adding import NewExample, add_examples
+from curation.ahead import ahead
 from curation.audit import audit
-from curation.content import Mapping, read, row_dicts
-from curation.content.model import root
+from curation.content import Mapping, contents
 from curation.importing import KB, Reading, TooManyBad
 from curation.incoming import maker
 from curation.models import Example, ExampleImport
 from jobs.heartbeat import Beat
 from jobs.models import Job, Step
 from jobs.registry import Kind, PassPlan, StepPlan, register
+
+AHEAD = 1_000  # rows made while others are stored
 
 uploads.OWNERS.append(lambda path: ExampleImport.objects.filter(path=path).exists())
 
@@ -78,10 +81,12 @@ def _bring_in(found: ExampleImport, reading: Reading, beat: Beat) -> dict[str, A
     """All rows and the note that they are in, or nothing. A second attempt waits for the first and finds its note."""
     note = ExampleImport.objects.select_for_update().get(pk=found.pk)
     if note.loaded_at is None:
-        added = add_examples(
-            task=found.task, rows=_examples(found, reading), by=found.created_by, origin=Example.Origin.FILE,
-            incoming=found,
-        )  # fmt: skip
+        with connection.cursor() as cursor:  # check references batch by batch, not all of them at the commit
+            cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
+        with contextlib.closing(ahead(_examples(found, reading), AHEAD)) as rows:
+            added = add_examples(
+                task=found.task, rows=rows, by=found.created_by, origin=Example.Origin.FILE, incoming=found
+            )
         note.rows_good, note.rows_known, note.rows_bad = added.good, added.known, reading.bad
         note.bad_path, note.loaded_at = reading.save_bad(folder(found)), timezone.now()
         note.save(update_fields=["rows_good", "rows_known", "rows_bad", "bad_path", "loaded_at"])
@@ -96,14 +101,11 @@ def _bring_in(found: ExampleImport, reading: Reading, beat: Beat) -> dict[str, A
 def _examples(found: ExampleImport, reading: Reading) -> Iterator[NewExample]:
     make = maker(found.task, found.outputs_as, found.name)
     for good in reading.batches():
-        table = good.checked.table
-        names = set(table.column_names)
-        used = sorted({root(path, names) for path in reading.mapping.to_dict().values()})
-        rows = zip(
-            row_dicts(table, used), good.checked.keys, good.checked.sources.to_pylist(), good.lines, strict=True
-        )  # fmt: skip
-        for row, key, source, line in rows:
-            made = make(read(row, reading.mapping))
+        says = contents(good.checked.table, reading.mapping)
+        for content, key, source, line in zip(
+            says, good.checked.keys, good.checked.sources.to_pylist(), good.lines, strict=True
+        ):
+            made = make(content)
             made.key, made.source = key, source
             made.lineage = {"file": found.name, "line": line, "import": found.pk}
             yield made

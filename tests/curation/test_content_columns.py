@@ -10,6 +10,7 @@ from curation.content import (
     Mapping,
     check,
     columns,
+    contents,
     key_of,
     read,
     read_id,
@@ -60,6 +61,7 @@ def test_check_agrees_with_reading_row_by_row(found, mapping, kind):
     seen = zip(checked.rows, checked.keys, checked.chars.to_pylist(), checked.sources.to_pylist(), strict=True)
     assert list(seen) == good
     assert row_dicts(checked.table) == [found[place] for place in checked.rows]
+    assert contents(checked.table, mapping) == [read(found[place], mapping) for place in checked.rows]
     for view in ("text", "prompt", "response", "messages"):
         expected = [render(read(found[place], mapping), view) for place in checked.rows]
         assert columns(checked.table, mapping, view) == expected

@@ -11,6 +11,7 @@ from django.db import connection
 from config import storage, uploads
 from config.faults import Fault
 from curation import importing
+from curation.actions import adding
 from curation.actions import imports as actions
 from curation.actions.adding import NewExample
 from curation.content import Mapping, load
@@ -159,19 +160,19 @@ def test_an_attempt_that_dies_leaves_nothing_and_the_next_brings_all_in_once(cas
     to = task(cast.team)
     found = draft(to, rows(200))
     actions.start_import(import_=found, by=None, mapping=ALPACA)
-    real, seen = importing.Reading._sorted, []
+    real, there = adding._Adding.take, []
 
-    def stumble(self, batch):
-        seen.append(to.examples.count())
-        if len(seen) == 5:
+    def stumble(self, batch, keys):
+        there.append(to.examples.count())
+        if len(there) == 4:
             raise Dies
-        return real(self, batch)
+        return real(self, batch, keys)
 
-    monkeypatch.setattr("curation.actions.adding.BATCH", 40)
-    monkeypatch.setattr(importing.Reading, "_sorted", stumble)
+    monkeypatch.setattr(adding, "BATCH", 40)
+    monkeypatch.setattr(adding._Adding, "take", stumble)
     run_until_idle()
-    assert seen[4] > 0  # rows had been written when it died
-    assert seen[5] == 0  # and were gone when it began again
+    assert there[3] == 120  # so many rows were written when it died
+    assert there[4] == 0  # and were gone when it began again
     assert Step.objects.get(job=fresh(found).job).errors == 1
     assert counts(fresh(found)) == (200, 0, 0)
     assert (to.examples.count(), Slot.objects.filter(task=to).count()) == (200, 200)
