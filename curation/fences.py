@@ -18,7 +18,10 @@ class Block:
 
 
 def blocks(text: str) -> list[Block]:
-    """Prose and fenced code in their order. A fence that never closes is prose: nothing is hidden by a stray mark."""
+    """Prose and fenced code in their order. A fence that never closes is prose: nothing is hidden by a stray mark.
+
+    Empty lines between prose and code are left out, for the code stands apart as it is.
+    """
     if "```" not in text and "~~~" not in text:
         return [Block("text", text)] if text else []
     lines = text.split("\n")
@@ -32,13 +35,13 @@ def blocks(text: str) -> list[Block]:
             at += 1
             continue
         if any(line.strip() for line in prose):
-            found.append(Block("text", "\n".join(prose)))
+            found.append(Block("text", "\n".join(prose).strip("\n")))
         prose = []
         end, info = ends[at]
         found.append(Block("code", "\n".join(lines[at + 1 : end]), info))
         at = end + 1
     if any(line.strip() for line in prose):
-        found.append(Block("text", "\n".join(prose)))
+        found.append(Block("text", "\n".join(prose).strip("\n") if found else text))
     return found
 
 

@@ -275,7 +275,7 @@ def my_work(task: Task, user: User, before: int | None = None) -> dict[str, Any]
     place = TaskMember.objects.filter(task=task, user=user).first()
     return {
         "returned": _told(task, sides.filter(state="returned").order_by("-submitted_at")[:PAGE]),
-        "unfinished": _told(task, sides.filter(state="draft").order_by("-started_at")[:PAGE]),
+        "unfinished": _told(task, sides.filter(state="draft", saved_at__isnull=False).order_by("-started_at")[:PAGE]),
         "late": _told(task, sides.filter(state="late").order_by("-submitted_at")[:PAGE]),
         "skipped": _told(task, sides.filter(state="skipped").order_by("-submitted_at")[:PAGE]),
         "done": _told(task, page[:PAGE]),

@@ -8,7 +8,7 @@
   const item = () => document.getElementById("item");
   const form = () => document.getElementById("answer");
   const say = (text) => { const line = document.getElementById("status"); if (line) line.textContent = text; };
-  const clock = (date) => date.toLocaleTimeString([], { hour: "2-digit", minute: "2-digit" });
+  const clock = (date) => date.toLocaleTimeString([], { hour: "2-digit", minute: "2-digit", hourCycle: "h23" });
   const html = (text) => { const made = document.createElement("template"); made.innerHTML = text; return made.content; };
 
   // --- time in front of the person: counts only while the page is seen ---

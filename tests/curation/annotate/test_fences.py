@@ -8,9 +8,9 @@ from curation.fences import Block, blocks
 def test_prose_and_code_in_their_order():
     text = "Sort this:\n\n```python\ndef f():\n    return 1\n```\n\nThen say why.\n~~~\nplain\n~~~"
     assert blocks(text) == [
-        Block("text", "Sort this:\n"),
+        Block("text", "Sort this:"),
         Block("code", "def f():\n    return 1", "python"),
-        Block("text", "\nThen say why."),
+        Block("text", "Then say why."),
         Block("code", "plain"),
     ]
 
