@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from curation.views import incoming
+from curation.views import downloads, incoming
 
 urlpatterns = [
     # Coming in
@@ -10,4 +10,7 @@ urlpatterns = [
     path("tasks/<int:task_id>/examples/import/", incoming.example_import_new, name="example_import_new"),
     path("example-imports/<int:import_id>/", incoming.example_import, name="example_import"),
     path("example-imports/<int:import_id>/bad/", incoming.example_import_bad, name="example_import_bad"),
+    # Going out
+    path("tasks/<int:task_id>/examples.<str:format>", downloads.examples_download, name="examples_download"),
+    path("examples/<int:example_id>/neighbours/", downloads.example_neighbours, name="example_neighbours"),
 ]

@@ -130,7 +130,7 @@ def example_import_bad(request: HttpRequest, import_id: int) -> StreamingHttpRes
     found = access.example_import(request.user, import_id)  # type: ignore[arg-type]
     if not found.bad_path:
         raise Fault("import.no_bad", name=found.name)
-    return send_bad_rows(found.bad_path, f"bad-rows-{found.pk}", request.GET.get("as", ""))
+    return send_bad_rows(request, found.bad_path, f"bad-rows-{found.pk}")
 
 
 @members

@@ -94,4 +94,4 @@ def import_bad(request: HttpRequest, import_id: int) -> HttpResponse | Streaming
     found = access.import_(request.user, import_id)  # type: ignore[arg-type]
     if not found.bad_path:
         raise Fault("import.no_bad", name=found.name)
-    return send_bad_rows(found.bad_path, f"bad-rows-{found.pk}", request.GET.get("as", ""))
+    return send_bad_rows(request, found.bad_path, f"bad-rows-{found.pk}")
