@@ -55,6 +55,8 @@ class Tree:
 
     def __init__(self, schema: dict[str, Any], name: str, *, required: bool) -> None:
         self.schema, self.name, self.required = schema, name, required
+        self.left = MAX_INPUTS  # places that may still be drawn
+        self.sent: set[str] = set()  # places that were posted, and those they lie in
 
     def nodes(self, value: Any) -> Node | None:
         """The inputs with this value in them; None where they would not give the same value back."""
@@ -62,6 +64,7 @@ class Tree:
             given = _canonical(value)
         except ValueError:
             return None
+        self.left = MAX_INPUTS
         made = self._node(self.schema, value, f"{self.name}:", "", required=self.required, depth=0)
         posts: dict[str, list[str]] = {}
         count = 0
@@ -80,14 +83,18 @@ class Tree:
 
     def read(self, posted: Posted) -> Any:
         """The value of posted inputs; None if nothing was filled in and the field is not required."""
+        for key in posted.below(":"):
+            steps = key.split("/")
+            self.sent |= {":" + "/".join(steps[:count]) for count in range(1, min(len(steps), 2 * MAX_DEPTH) + 1)}
         value, touched = self._read(self.schema, posted, ":", required=self.required, depth=0)
         return value if touched or self.required else None
 
     # --- from a value to inputs ---
 
     def _node(self, given: Any, value: Any, name: str, title: str, *, required: bool, depth: int) -> Node:
+        self.left -= 1
         schema = self._resolved(given)
-        shape = self._shape(schema, depth)
+        shape = "json" if self.left < 0 else self._shape(schema, depth)
         schema = schema if isinstance(schema, dict) else {}
         title = str(schema.get("title") or title)
         said: dict[str, Any] = {
@@ -153,6 +160,8 @@ class Tree:
         """(value, whether anything was filled in); a value of None is left out by its parent."""
         schema = self._resolved(given)
         shape = self._shape(schema, depth)
+        if depth and at not in self.sent and shape in ("object", "list"):
+            return ({} if shape == "object" else []) if required else None, False
         if shape == "object":
             return self._read_object(schema, posted, at, required, depth)
         if shape == "list":

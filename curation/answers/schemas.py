@@ -13,6 +13,7 @@ from curation.answers.model import FormError, is_raw
 from curation.content import jsontext
 
 MAX_SCHEMA = 100_000  # characters of its JSON text
+MAX_EXPANDED = 50_000  # places of the schema with every reference written out: a few lines can stand for billions
 MAX_NAMED = 5  # errors named at once
 DATA = ("enum", "const", "default", "examples")  # keywords that hold data, not schemas
 REFERENCES = ("$ref", "$dynamicRef", "$recursiveRef")
@@ -44,6 +45,8 @@ def check_schema(schema: Any, place: str) -> None:
         except (Unresolvable, ValueError):
             raise FormError(where, f"refers to {target[:100]}, which is not in the schema") from None
     try:
+        if _expanded(schema, resolver, {}) > MAX_EXPANDED:
+            raise FormError(place, f"stands for more than {MAX_EXPANDED:,} places once its references are followed")
         list(validator(schema).iter_errors({}))
     except RecursionError:
         raise FormError(place, "refers to itself in a circle without end") from None
@@ -115,6 +118,23 @@ def _references(schema: Any, place: str, depth: int = 0) -> abc.Iterator[tuple[s
     elif isinstance(schema, list):
         for number, value in enumerate(schema):
             yield from _references(value, f"{place}/{number}", depth + 1)
+
+
+def _expanded(schema: Any, resolver: Any, known: dict[int, int]) -> int:
+    """How many places the schema has with its references written out; a circle counts once."""
+    if not isinstance(schema, dict | list):
+        return 0
+    if id(schema) in known:
+        return known[id(schema)]
+    known[id(schema)] = 0
+    count = 1
+    for key, value in schema.items() if isinstance(schema, dict) else enumerate(schema):
+        if key in REFERENCES and isinstance(value, str):
+            count += _expanded(resolver.lookup(value).contents, resolver, known)
+        elif key not in DATA:
+            count += _expanded(value, resolver, known)
+    known[id(schema)] = count
+    return count
 
 
 def _raws(value: Any, path: tuple[Any, ...]) -> abc.Iterator[tuple[Any, ...]]:

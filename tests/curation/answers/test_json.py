@@ -113,6 +113,11 @@ def test_null_is_kept_where_the_schema_asks_for_it():
     assert widgets(one, {"x": {"a": None}}, SINGLE)[0].data["node"] is not None
 
 
+# Twenty lines that stand for a million.
+LAUGHS = {
+    "$defs": {f"a{n}": {"allOf": [{"$ref": f"#/$defs/a{n + 1}"}] * 2} for n in range(20)} | {"a20": {"type": "string"}},
+    "$ref": "#/$defs/a0",
+}
 REFUSED = [
     ({"$ref": "https://example.org/schema.json"}, "schema/$ref", "may refer only to itself"),
     ({"properties": {"a": {"$ref": "file:///etc/passwd"}}}, "schema/properties/a/$ref", "may refer only to itself"),
@@ -122,6 +127,7 @@ REFUSED = [
     ({"type": "objekt"}, "schema/type", "not valid JSON Schema"),
     ({"properties": {"a": {"minimum": "3"}}}, "schema/properties/a/minimum", "not valid JSON Schema"),
     ([], "schema", "must be a JSON Schema"),
+    (LAUGHS, "schema", "stands for more than 50,000 places"),
     ({"description": "x" * 100_001}, "schema", "100,000 are the most"),
 ]
 
@@ -141,6 +147,16 @@ def test_references_that_circle_through_data_are_shown_as_a_box_and_checked():
     assert widgets(one, {"x": value}, SINGLE)[0].data["text"]
     [found] = check(one, {"x": value}, SINGLE)
     assert found.why.startswith("next › next › value is not of the type integer")
+
+
+def test_a_schema_with_too_many_places_for_inputs_is_shown_as_a_box():
+    row = {"type": "object", "properties": {f"p{n}": {"$ref": "#/$defs/cell"} for n in range(30)}}
+    cell = {"type": "object", "properties": {f"c{n}": {"type": "string"} for n in range(30)}}
+    schema = {"type": "object", "properties": {"a": {"$ref": "#/$defs/row"}}, "$defs": {"row": row, "cell": cell}}
+    one = form("json", options={"schema": schema})
+    assert widgets(one, None, SINGLE)[0].data["node"] is None
+    forged = {"a-x.form": ["1"], "a-x:/a/p3/c7": ["seven"]}
+    assert parse(one, forged) == {"x": {"a": {"p3": {"c7": "seven"}}}}
 
 
 def test_deep_and_huge_values_are_refused_and_not_followed():
