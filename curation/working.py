@@ -98,6 +98,12 @@ class Item:
         return (self.annotation.suggested or {}).get("answer") or None
 
     @property
+    def suggestion_line(self) -> str:
+        from curation import answers
+
+        return answers.summary(self.sheet.form, self.suggested, 300)
+
+    @property
     def suggested_by(self) -> str:
         return str((self.annotation.suggested or {}).get("by") or "")
 
@@ -170,6 +176,18 @@ def begin(annotation: Annotation, task: Task, user: User) -> Item:
     answer = annotation.answer if saved else (annotation.suggested or {}).get("answer") or {}
     writing = Writing(answer or {}, annotation.note, new_key(), annotation.version)
     return Item(annotation, task, user, writing)
+
+
+def form_of(task: Task) -> Any:
+    """The answer form of a task that was reached through `access.work`."""
+    return sheet(task, task.latest_guidelines).form  # type: ignore[attr-defined]
+
+
+def bulk_widgets(task: Task, answer: dict[str, Any], problems: list[Any]) -> list[Any]:
+    """The fields for one answer to several examples: nothing in them begins with the content of one of them."""
+    from curation import answers
+
+    return answers.widgets(form_of(task), answer, Content("single"), tuple(problems))
 
 
 def new_key() -> str:

@@ -49,7 +49,7 @@ def _next(request: HttpRequest, task: Task) -> HttpResponse:
     try:
         found = queue.next_item(task=task, user=request.user)  # type: ignore[arg-type]
     except Fault as fault:
-        return _nothing(request, task, fault)
+        return show_nothing(request, task, fault)
     return _following(request, task, found)
 
 
@@ -57,11 +57,11 @@ def _following(
     request: HttpRequest, task: Task, found: Annotation | None, why: Fault | None = None, **more: Any
 ) -> HttpResponse:
     if found is None:
-        return _nothing(request, task, why, **more)
+        return show_nothing(request, task, why, **more)
     return show(request, begin(found, task, request.user), **more)  # type: ignore[arg-type]
 
 
-def _nothing(request: HttpRequest, task: Task, why: Fault | None, **more: Any) -> HttpResponse:
+def show_nothing(request: HttpRequest, task: Task, why: Fault | None, **more: Any) -> HttpResponse:
     """Nothing is left for her: why, and where to go."""
     context = {
         "team": task.team, "task": task, "may_curate": _curates(task), "item": None,

@@ -63,6 +63,7 @@
   };
 
   // --- drafts ---
+  let moved = null;   // the item that a request of htmx submits or skips
   let dirty = false, first = 0, timer = null, flying = null, away = 0;
   const saved = (text) => { const line = item()?.querySelector("[data-saved]"); if (line) line.textContent = text; };
   const changed = () => {
@@ -121,9 +122,9 @@
     const made = html(text).querySelector("#item");
     if (!made) return;
     item().replaceWith(made);
+    moved = null;
     htmx.process(made);
-    set(made);
-    made.querySelector("[data-focus]")?.focus();
+    htmx.trigger(made, "htmx:load", { elt: made });   // as if htmx had brought it
   };
   on("visibilitychange", () => { lap(); if (document.hidden) send(true); });
   window.addEventListener("pagehide", () => send(true));
@@ -184,7 +185,6 @@
         if (!response.ok || item() !== whose) return;
         replace(await response.text());
         saved("brought back what was not saved");
-        changed();
       })
       .catch(() => { try { localStorage.setItem(slot(whose.dataset.item), JSON.stringify(before)); } catch { /* as before */ } });
   };
@@ -194,14 +194,14 @@
   };
 
   // --- htmx ---
-  let tries = 0, moved = null;
+  let tries = 0;
   on("htmx:confirm", (event) => {   // a draft on its way must arrive first: it brings the version that the answer builds on
     if (!flying || !event.detail.elt.closest?.("#item")) return;
     event.preventDefault();
     flying.then(() => event.detail.issueRequest(true));
   });
   on("htmx:configRequest", ({ detail }) => {
-    if (form() && detail.elt.closest("#item") && detail.verb === "post") detail.parameters.seconds = spent();
+    if (detail.verb === "post" && detail.elt.closest("#item, #bulk")) detail.parameters.seconds = spent();
   });
   on("htmx:beforeRequest", ({ detail }) => {
     if (detail.elt !== form()) return;
@@ -249,6 +249,27 @@
     if (event.key === "Escape" && !document.querySelector("dialog[open]") && event.target.closest?.("#answer")) event.target.blur();
   });
   document.addEventListener("toggle", ({ target }) => { if (target.matches?.("details.note") && target.open) target.querySelector("textarea").focus(); }, true);
+
+  // --- the list of many items: j and k go from row to row, x ticks ---
+  const rows = () => [...document.querySelectorAll("#bulk [data-row]")];
+  const step = (by) => {
+    const list = rows(), at = list.findIndex((row) => row.contains(document.activeElement));
+    const next = list[Math.min(Math.max(at + by, 0), list.length - 1)];
+    next?.querySelector("input[type=checkbox]").focus();
+    next?.scrollIntoView({ block: "nearest" });
+  };
+  on("click", ({ target }) => {
+    if (target.closest("[data-row-next]")) step(1);
+    if (target.closest("[data-row-back]")) step(-1);
+    if (target.closest("[data-row-tick]")) rows().find((row) => row.contains(document.activeElement))?.querySelector("input[type=checkbox]").click();
+  });
+  const tally = () => {
+    const line = document.querySelector("#bulk [data-tally]");
+    if (line) line.textContent = rows().filter((row) => row.querySelector("input[type=checkbox]").checked).length;
+  };
+  on("change", ({ target }) => { if (target.closest("#bulk")) tally(); });
+  on("htmx:load", ({ detail: { elt } }) => { if (elt.id === "bulk") { lap(); counted = 0; tally(); } });
+  tally();
 
   sweep();
   if (item()) { set(item()); if (!document.querySelector("[data-focus]")) focusFirst(); }
