@@ -127,6 +127,12 @@ register(
             "{pool} was changed while the run waited, so its picks could not be what was promised.",
             "Start the run again on the pool as it is now.",
         ),
+        "run.send_gone": Text(
+            "There is nothing to send the picks to or from",
+            "The {what} was deleted before its picks were on their way.",
+            "Choose another one and send them again.",
+            status=409,
+        ),
         "run.still_running": Text(
             "The run is not over",
             "{run} still has work under way.",
@@ -135,7 +141,7 @@ register(
         ),
         "run.no_picks_yet": Text(
             "There are no picks yet",
-            "Run {number} has not finished, so there is nothing to download.",
+            "Run {number} has not finished, so there is nothing to download or to send.",
             "Wait until it is done, or resume it if it stopped.",
             status=409,
         ),

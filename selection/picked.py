@@ -16,9 +16,9 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from curation.content import row_dicts
+from curation.content import Content, Mapping, read, row_dicts
 from selection import store
-from selection.models import Run
+from selection.models import Run, Shard
 
 RANK, SCORE, TEXT, REASON, ROW = "_rank", "_score", "_text", "_reason", "_row"
 OURS = (RANK, SCORE, TEXT, REASON, ROW, *store.OWN)
@@ -59,6 +59,19 @@ def rows(run: Run) -> Iterator[dict[str, Any]]:
 def _walk(file: pq.ParquetFile) -> Iterator[dict[str, Any]]:
     for batch in file.iter_batches(batch_size=GROUP, use_threads=False):
         yield from row_dicts(pa.Table.from_batches([batch]))
+
+
+def contents(run: Run) -> Iterator[tuple[Content, dict[str, Any]]]:
+    """Every picked row by rank: what it says by the mapping of its shard, and the row with ours."""
+    shards = {shard.pk: shard for shard in Shard.objects.filter(pk__in=[entry["shard"] for entry in run.files])}
+    mappings = [Mapping.from_dict(shards[entry["shard"]].mapping) for entry in run.files]
+    with ExitStack() as stack:
+        walks = [
+            ((row[RANK], read(row, mapping), row) for row in _walk(file))
+            for file, mapping in zip(_open(run, stack), mappings, strict=True)
+        ]
+        for _, content, found in heapq.merge(*walks, key=lambda item: item[0]):
+            yield content, found
 
 
 def row(run: Run, shard_id: int, rank: int) -> tuple[dict[str, Any], str]:

@@ -2,7 +2,7 @@
 
 from django.urls import URLPattern, path
 
-from selection.views import home, imports, pools, runs, targets
+from selection.views import home, imports, pools, runs, send, targets
 
 urlpatterns: list[URLPattern] = [
     # Pools and imports
@@ -33,5 +33,6 @@ urlpatterns: list[URLPattern] = [
     path("runs/<int:run_id>/picks/<int:rank>/", runs.run_pick, name="run_pick"),
     path("runs/<int:run_id>/picks.<str:format>", runs.run_download, name="run_download"),
     path("runs/<int:run_id>/manifest.json", runs.run_manifest, name="run_manifest"),
+    path("runs/<int:run_id>/send/", send.run_send, name="run_send"),
     path("runs/<int:run_id>/delete/", runs.run_delete, name="run_delete"),
 ]
