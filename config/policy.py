@@ -42,6 +42,18 @@ def public(*, reason: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]
     return mark
 
 
+def by_token(*, reason: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Programs with a bearer token, for a stated reason; cookies mean nothing here. Objects come from `access.py`."""
+    if not reason.strip():
+        raise ValueError("a view for programs states its reason")
+
+    def mark(view: Callable[..., Any]) -> Callable[..., Any]:
+        setattr(view, MARK, f"token: {reason}")
+        return view
+
+    return mark
+
+
 def policy_of(view: Callable[..., Any]) -> str | None:
     return getattr(view, MARK, None)
 

@@ -101,6 +101,8 @@ else:
 
 # --- background work ---------------------------------------------------------------------------------------
 JOBS_LEASE_SECONDS = env.number("JOBS_LEASE_SECONDS", 60, least=1)
+API_READS_PER_MINUTE = env.number("API_READS_PER_MINUTE", 600)
+API_WRITES_PER_MINUTE = env.number("API_WRITES_PER_MINUTE", 120)
 OUTBOUND_ALLOW = env.words("OUTBOUND_ALLOW")
 
 # --- applications ------------------------------------------------------------------------------------------

@@ -6,6 +6,7 @@ from django.http import Http404
 
 from curation.models import (
     Annotation,
+    ApiToken,
     Example,
     ExampleImport,
     Guideline,
@@ -22,6 +23,8 @@ VIEW, ANNOTATE, CURATE, OWN = Role.VIEWER, Role.ANNOTATOR, Role.CURATOR, Role.OW
 
 def membership(user: User, team_id: int, need: Role) -> Membership:
     """The user's membership in a team; the check that every other door goes through."""
+    if user.only_team not in (None, team_id):
+        raise Http404
     mine = Membership.objects.select_related("team").filter(user=user, team_id=team_id).first()
     if mine is None:
         raise Http404
@@ -63,6 +66,16 @@ def invitation(user: User, slug: str, invitation_id: int) -> Invitation:
     return found
 
 
+def token(user: User, slug: str, token_id: int) -> ApiToken:
+    """An API token of the team that still works: her own, or anybody's where the user is an owner."""
+    home = team(user, slug)
+    found = ApiToken.objects.select_related("user").filter(team=home, pk=token_id, revoked_at=None).first()
+    if found is None or (found.user_id != user.pk and not home.mine.may(OWN)):  # type: ignore[attr-defined]
+        raise Http404
+    found.team = home
+    return found
+
+
 def task(user: User, task_id: int, need: Role = VIEW, *, deleted: bool = False) -> Task:
     """A task of one of the user's teams. A deleted one only where the caller asks for it."""
     found = Task.objects.filter(pk=task_id).first()
@@ -85,7 +98,7 @@ def work(user: User, task_id: int) -> Task:
         .annotate(my_role=F("team__memberships__role"), newest=Subquery(newest))
         .first()
     )
-    if found is None:
+    if found is None or user.only_team not in (None, found.team_id):
         raise Http404
     mine = Membership(team=found.team, user=user, role=found.my_role)
     found.team.mine = mine  # type: ignore[attr-defined]

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from curation.models import AuditEvent, Invitation, Role, Team
+from curation.models import ApiToken, AuditEvent, Invitation, Role, Team
 
 
 def members_page(team: Team) -> dict[str, Any]:
@@ -16,4 +16,16 @@ def members_page(team: Team) -> dict[str, Any]:
             for event in AuditEvent.objects.filter(team_id=team.pk).order_by("-at", "-pk")[:20]
         ],
         "roles": list(Role),
+    }
+
+
+def tokens_page(team: Team, user: Any) -> dict[str, Any]:
+    """Tokens that are not revoked, newest first: one's own, and for owners those of the others."""
+    found = ApiToken.objects.filter(team=team, revoked_at=None).select_related("user").order_by("-created_at", "-pk")
+    owns = team.mine.may(Role.OWNER)  # type: ignore[attr-defined]
+    tokens = list(found if owns else found.filter(user=user))
+    return {
+        "mine": [token for token in tokens if token.user_id == user.pk],
+        "others": [token for token in tokens if token.user_id != user.pk],
+        "role": team.mine.get_role_display().lower(),  # type: ignore[attr-defined]
     }

@@ -11,7 +11,7 @@ from curation.models.example import (
 from curation.models.queue import Annotation, Slot
 from curation.models.task import Demonstration, Guideline, Task, TaskMember
 from curation.models.team import Invitation, Membership, Role, Team
-from curation.models.token import ApiToken, IdempotentWrite
+from curation.models.token import ApiToken, IdempotentWrite, Scope
 from curation.models.user import User
 
 __all__ = [
@@ -31,6 +31,7 @@ __all__ = [
     "Membership",
     "Revision",
     "Role",
+    "Scope",
     "Slot",
     "Task",
     "TaskMember",

@@ -30,6 +30,9 @@ class User(AbstractBaseUser, PermissionsMixin):
     shortcuts = models.BooleanField(default=True, help_text="Keyboard shortcuts on pages")
     created_at = models.DateTimeField(default=timezone.now, editable=False)
 
+    # Where a token of one team speaks for the person, the doors of all other teams are closed.
+    only_team: int | None = None
+
     objects: ClassVar[UserManager] = UserManager()
     USERNAME_FIELD = "email"
     EMAIL_FIELD = "email"

@@ -1,0 +1,27 @@
+"""A sample in Python for each operation on pools and runs, as in `curation.api.samples`."""
+
+SAMPLES = {
+    "list_pools": """\
+pool = api.get("/pools").raise_for_status().json()["items"][0]""",
+    "get_pool": """\
+pool = api.get(f"/pools/{pool['id']}").raise_for_status().json()
+print(pool["name"], "has", pool["rows"], "rows")""",
+    "list_pool_rows": """\
+rows = api.get(f"/pools/{pool['id']}/rows", params={"limit": 5}).raise_for_status().json()["items"]""",
+    "start_run": """\
+started = api.post("/runs", json={
+    "pool": pool["id"],
+    "method": "random",
+    "budget": "5",
+    "seed": 7,
+}).raise_for_status().json()""",
+    "list_runs": """\
+finished = api.get("/runs", params={"state": "succeeded"}).raise_for_status().json()["items"]""",
+    "get_run": """\
+run = api.get(f"/runs/{finished[0]['id']}").raise_for_status().json()""",
+    "cancel_run": """\
+api.post(f"/runs/{started['id']}/cancel").raise_for_status()""",
+    "list_picks": """\
+for pick in api.get(f"/runs/{run['id']}/picks").raise_for_status().json()["items"]:
+    print(pick["rank"], pick["key"], pick["score"])""",
+}

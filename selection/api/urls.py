@@ -1,0 +1,23 @@
+"""The whole API below /api/v1/: curation's routers and those of pools and runs, behind one guard."""
+
+from django.urls import path
+
+from curation.api import annotations, docs, examples, me, reviews, tasks
+from curation.api.build import PREFIX, addresses, new_api
+from curation.api.samples import SAMPLES
+from selection.api import pools, runs
+from selection.api.samples import SAMPLES as OURS
+
+api = new_api()
+for part in (me, tasks, examples, annotations, reviews, pools, runs):
+    api.add_router("", part.router)
+
+ALL_SAMPLES = SAMPLES | OURS
+_page, _schema, _root = docs.views(api, PREFIX, ALL_SAMPLES)
+
+urlpatterns = [
+    path("", _root, name="api_root"),
+    path("docs", _page, name="api_docs"),
+    path("openapi.json", _schema, name="api_openapi"),
+    *addresses(api),
+]
