@@ -3,7 +3,7 @@
 import json
 import math
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Any, cast
 
 from django.http import HttpRequest, HttpResponse
 from django.urls import URLPattern, path
@@ -16,7 +16,7 @@ from ninja.security import HttpBearer
 
 from config.faults import Fault
 from curation.api.errors import Invalid, answer_to, problem
-from curation.api.guarding import guard
+from curation.api.guarding import View, guard
 from curation.models import Scope
 
 PREFIX = "/api/v1"
@@ -111,7 +111,7 @@ def strict_query(run: Callable[..., HttpResponse]) -> Callable[..., HttpResponse
                 may = f"It takes {', '.join(sorted(known))}." if known else "It takes none."
                 return problem(Invalid(name[:80], f"The parameter {name[:80]} is not known here.", may))
             try:
-                check_text(name, value)
+                check_text(name, str(value))
             except Invalid as error:
                 return problem(error)
         return run(request, **kwargs)
@@ -148,11 +148,11 @@ def addresses(api: WinnowAPI) -> list[URLPattern]:
     patterns: list[URLPattern] = []
     views: dict[str, Any] = {}
     for pattern in api.urls[0]:
-        if pattern.name == "api-root":
+        if not isinstance(pattern, URLPattern) or pattern.name == "api-root":
             continue
         route = str(pattern.pattern)
         if route not in views:  # ninja lists a route once for each of its methods
-            views[route] = guard(pattern.callback)
+            views[route] = guard(cast(View, pattern.callback))
         patterns.append(path(route, views[route], name=pattern.name))
     return [*patterns, path("<path:rest>", guard(nowhere), name="api_nowhere")]
 

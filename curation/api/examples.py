@@ -126,7 +126,7 @@ def example_history(request: HttpRequest, example_id: int) -> dict[str, Any]:
             for one in revisions
         ],
         "events": [
-            {"kind": one.kind, "by": names.get(one.actor_id), "at": one.at, "annotation": one.annotation_id,
+            {"kind": one.kind, "by": names.get(one.actor_id or 0), "at": one.at, "annotation": one.annotation_id,
              "facts": one.facts if curates or one.actor_id == me else _blind(one.facts)}
             for one in events
         ],
