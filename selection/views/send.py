@@ -1,7 +1,5 @@
 """The page on which picks are sent to a task, and on which many of them are seen on their way."""
 
-from typing import Any
-
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
@@ -9,14 +7,13 @@ from django.urls import reverse
 from config.faults import Fault
 from config.http import page, see_other, unchanged
 from config.policy import members
-from curation.models import Task
 from jobs import actions as jobs
 from jobs.models import Job
-from jobs.queries import progress
 from selection import access
 from selection.actions import send as actions
 from selection.forms.send import SendForm
 from selection.models import Run
+from selection.queries import send as queries
 from selection.views.shared import frame
 
 
@@ -24,7 +21,7 @@ from selection.views.shared import frame
 def run_send(request: HttpRequest, run_id: int) -> HttpResponse:
     """`do` cancels what is on its way; anything else posted sends the form."""
     found = access.run(request.user, run_id, access.CURATE)  # type: ignore[arg-type]
-    job = Job.objects.filter(kind=actions.KIND, params__run=found.pk).order_by("-pk").first()
+    job = queries.last_job(found)
     if request.method == "POST" and request.POST.get("do") in ("cancel", "resume"):
         if job is not None:
             (jobs.cancel if request.POST["do"] == "cancel" else jobs.resume)(job=job)
@@ -37,7 +34,7 @@ def run_send(request: HttpRequest, run_id: int) -> HttpResponse:
     )  # fmt: skip
     if request.method == "POST" and form.is_valid() and (answer := _send(request, found, form)) is not None:
         return answer
-    context = frame(found.team) | {"run": found, "form": form, **_on_its_way(job)}
+    context = frame(found.team) | {"run": found, "form": form, **queries.on_its_way(job)}
     return page(request, "selection/run_send.html", context, part="way", status=422 if form.errors else 200)
 
 
@@ -57,14 +54,3 @@ def _send(request: HttpRequest, run: Run, form: SendForm) -> HttpResponse | None
     known = f", {sent.known:,} were there already" if sent.known else ""
     messages.info(request, f"{sent.good:,} example{'' if sent.good == 1 else 's'} are in {task.name}{known}.")
     return see_other(reverse("examples", args=[task.pk]))
-
-
-def _on_its_way(job: Job | None) -> dict[str, Any]:
-    """The last sending that a job did or does."""
-    if job is None:
-        return {"job": None}
-    step = job.steps.exclude(result=None).first()
-    return {
-        "job": job, "passes": progress(job), "sent": step.result if step else None,
-        "to": Task.objects.alive().filter(pk=job.params["task"]).first(),
-    }  # fmt: skip
