@@ -7,13 +7,18 @@
 Formulas and sources: docs/explanation/agreement.md.
 """
 
+from curation.measures.agreement import Unit, agreement
 from curation.measures.coefficients import alpha, cohen, confusion, fleiss, percent
 from curation.measures.likeness import chrf, jaccard, kendall, leaves, score, span_f1, token_f1, tokens
-from curation.measures.resampling import bootstrap
+from curation.measures.resampling import bootstrap, bootstrap_alpha, bootstrap_mean
 
 __all__ = [
+    "Unit",
+    "agreement",
     "alpha",
     "bootstrap",
+    "bootstrap_alpha",
+    "bootstrap_mean",
     "chrf",
     "cohen",
     "confusion",

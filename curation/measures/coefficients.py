@@ -7,7 +7,9 @@ from itertools import combinations
 from typing import Any, Literal
 
 import numpy as np
+from numpy.typing import NDArray
 
+Level = Literal["nominal", "ordinal", "interval"]
 Unit = Sequence[Any]  # the answers to one example; None where somebody gave none
 
 
@@ -79,28 +81,30 @@ def fleiss_units(units: Sequence[Unit]) -> list[list[Any]]:
     return [unit for unit in given if len(unit) == size]
 
 
-def alpha(units: Sequence[Unit], level: Literal["nominal", "ordinal", "interval"] = "nominal") -> float | None:
+def alpha(units: Sequence[Unit], level: Level = "nominal") -> float | None:
     """Krippendorff's alpha (2004) through the library `krippendorff`; any number of answers, gaps allowed.
 
     Ordinal and interval take numbers, nominal anything that can be compared. None without two answers to one example, or
     where all answers are the same value.
     """
+    counts, values = tally(units)
+    return alpha_of_counts(counts, values, level) if len(values) > 1 else None
+
+
+def tally(units: Sequence[Unit]) -> tuple[NDArray[np.float64], list[Any]]:
+    """(examples × values: how many said each, the values in order) of the examples with two or more answers."""
     pairable = [found for unit in units if len(found := _given(unit)) >= 2]
     values = sorted({value for unit in pairable for value in unit}, key=lambda value: (str(type(value)), value))
-    if len(values) < 2:
-        return None
     codes = {value: at for at, value in enumerate(values)}
-    counts = np.zeros((len(pairable), len(values)), np.int64)
+    counts = np.zeros((len(pairable), len(values)))
     for row, unit in enumerate(pairable):
         for value in unit:
             counts[row, codes[value]] += 1
-    return alpha_of_counts(counts, values, level)
+    return counts, values
 
 
-def alpha_of_counts(
-    counts: np.ndarray, values: Sequence[Any], level: Literal["nominal", "ordinal", "interval"]
-) -> float | None:
-    """`alpha` of a matrix, examples × values: how many said each value. For resampling, which repeats rows."""
+def alpha_of_counts(counts: NDArray[np.float64], values: Sequence[Any], level: Level) -> float | None:
+    """`alpha` of a matrix, examples × values: how many said each value."""
     import krippendorff
 
     used = counts.sum(axis=0) > 0

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from curation import measures
-from curation.measures.coefficients import fleiss_units
-from curation.measures.resampling import bootstrap_mean
+from curation.measures.coefficients import fleiss_units, tally
+from curation.measures.resampling import _alphas, _within, bootstrap_mean
 
 # Krippendorff, "Computing Krippendorff's Alpha-Reliability" (2011), section C: four observers, twelve units.
 N = None
@@ -87,3 +87,25 @@ def test_the_interval_of_a_mean_is_the_textbook_one():
     low, high = bootstrap_mean(values, rounds=4000)
     half = 1.96 * np.std(values) / 20
     assert (high - low) / 2 == pytest.approx(half, rel=0.1)
+
+
+@pytest.mark.parametrize("level", ["nominal", "ordinal", "interval"])
+def test_the_quick_interval_of_alpha_resamples_the_librarys_alpha(level):
+    """Each weighted sample has the alpha that the library finds for the repeated examples; so do the intervals."""
+    rng = np.random.default_rng(7)
+    truth = rng.integers(1, 6, 60)
+    units = [[int(np.clip(value + rng.integers(-1, 2), 1, 5)) for _ in range(rng.integers(2, 5))] for value in truth]
+    counts, values = tally(units)
+    weights = rng.multinomial(60, np.full(60, 1 / 60), size=20).astype(float)
+    found = _alphas(weights, counts, values, _within(counts, values, level), level)
+    for row, value in zip(weights, found, strict=True):
+        drawn = [unit for unit, times in zip(units, row, strict=True) for _ in range(int(times))]
+        assert value == pytest.approx(measures.alpha(drawn, level))
+    slow = measures.bootstrap(units, lambda drawn: measures.alpha(drawn, level), rounds=400, seed=1)
+    assert measures.bootstrap_alpha(units, level, rounds=2000) == pytest.approx(slow, abs=0.04)
+
+
+def test_an_interval_of_alpha_needs_two_values_and_five_examples():
+    assert measures.bootstrap_alpha([["a", "a"]] * 30) is None
+    assert measures.bootstrap_alpha([["a", "b"]] * 4) is None
+    assert measures.bootstrap_alpha([["a", "a"]] * 29 + [["b", "b"]]) is None  # a third of the samples lose the b

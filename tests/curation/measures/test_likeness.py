@@ -9,6 +9,10 @@ def spans(*given):
     return [{"start": start, "end": end, "label": label} for start, end, label in given]
 
 
+def turns(*roles):
+    return [{"role": role, "text": "Hi"} for role in roles]
+
+
 def test_token_f1_by_hand():
     assert measures.token_f1("The cat sat.", "the cat sat") == 1
     assert measures.token_f1("in the garden", "garden") == pytest.approx(0.5)
@@ -53,8 +57,8 @@ def test_orders():
         ("json", {"a": 1}, {"a": 1, "b": 2}, {}, 1 / 2),
         ("pair", {"chosen": 0, "rejected": 1}, {"chosen": 0, "rejected": 1, "text": "x"}, {}, 1),
         ("pair", {"chosen": 0, "rejected": 1}, {"tie": True}, {}, 0),
-        ("dialogue", [{"role": "user", "text": "Hi"}], [{"role": "user", "text": "Hi"}, {"role": "assistant", "text": "Yes"}], {}, 0.5),
-        ("dialogue", [{"role": "user", "text": "Hi"}], [{"role": "assistant", "text": "Hi"}], {}, 0),
+        ("dialogue", turns("user"), turns("user", "assistant"), {}, 0.5),
+        ("dialogue", turns("user"), turns("assistant"), {}, 0),
     ],
 )  # fmt: skip
 def test_values_by_kind(kind, a, b, options, expected):
