@@ -152,6 +152,11 @@ class Bench:
 
             threading.Thread(target=trouble, daemon=True).start()
         took = all_at_once(people, work)
+        if trouble:  # our own connection went with the server, and so did those of the pool
+            from django.db import connection
+
+            connection.close()
+            connection.close_pool()
         answers = Annotation.objects.filter(task=task, state="submitted").count()
         examples = Annotation.objects.filter(task=task, state="submitted").values("example").distinct().count()
         lost = len({pk for person in people for pk in person.sent}) - Annotation.objects.filter(

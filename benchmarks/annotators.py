@@ -46,6 +46,9 @@ class Person:
             self.connection.request(method, self.path, body, headers)
             answer = self.connection.getresponse()
             text = answer.read().decode()
+            for line in answer.msg.get_all("Set-Cookie", []):
+                name, _, value = line.partition(";")[0].partition("=")
+                self.cookies[name] = value
         except (OSError, http.client.HTTPException) as error:
             self.connection.close()
             self.connection = None
