@@ -1,23 +1,42 @@
 """Every URL of the project as a visitor, a stranger and a viewer. A new URL is in the test without being named."""
 
 import gzip
+import json
 
 import pytest
+from django.test import Client
 from django.urls import reverse
 
 from config.policy import every_url, policy_of
+from curation.actions import tokens
 from curation.actions.teams import invite
-from curation.models import Membership, Role
+from curation.models import ExampleImport, Membership, Role, Scope
 from selection import store
 from selection.models import Import
+from tests.curation import made_tasks
 from tests.selection import made
 
 # Pages of a person rather than of a team: any signed-in member of anything may open them.
 OWN = {
     "home", "profile", "team_new", "account_change_password", "account_reauthenticate",
 }  # fmt: skip
-# Open to a viewer although they are POSTs: none yet.
-VIEWERS_MAY_POST: set[str] = set()
+# Open to a viewer although they are POSTs: tokens of her own.
+VIEWERS_MAY_POST = {"team_tokens", "token_revoke"}
+
+# The API: addresses without an object show a program its own team, and what each write takes.
+OWN_BY_TOKEN = {"me", "tasks", "annotations", "pools", "runs"}
+CONTENT = {"instruction": "Add.", "input": "1 and 2"}
+BODIES = {
+    "POST tasks": {"name": "Another"},
+    "PATCH tasks/<int:task_id>": {"version": 1, "name": "Other"},
+    "PUT tasks/<int:task_id>/guidelines": {"text": "Be brief."},
+    "POST tasks/<int:task_id>/examples": {"rows": [{"content": CONTENT}]},
+    "PATCH examples/<int:example_id>": {"revision": 1, "content": CONTENT},
+    "PUT annotations/<int:annotation_id>": {"version": 1, "answer": {}},
+    "POST annotations/<int:annotation_id>/submit": {"version": 1, "answer": {"output": "3"}},
+    "POST annotations/<int:annotation_id>/return": {"feedback": "Once more."},
+    "POST runs": {"pool": "pool_id", "method": "random"},
+}
 
 
 @pytest.fixture
@@ -31,9 +50,16 @@ def world(cast, transactional_db):
     with store.writing(sent.bad_path) as file:
         file.write(gzip.compress(b'{"line": 1, "reason": "is not JSON", "excerpt": ""}'))
     invitation, _ = invite(team=cast.team, by=cast.owner, role=Role.VIEWER)
+    task = made_tasks.task(cast.team)
+    made_tasks.examples(task, 2)
+    annotation = made_tasks.submitted(task, cast.annotator, {"output": "Dear patient."})
+    # Both kinds of imports have an `import_id` in their addresses: one number serves for the two.
+    ExampleImport.objects.create(pk=sent.pk, task=task, name="rows.jsonl", path="uploads/gone", bad_path=sent.bad_path)
+    token, _ = tokens.make(team=cast.team, by=cast.viewer, name="nightly", scopes=[], days=30)
     return {
         "slug": cast.team.slug, "pool_id": pool.pk, "target_id": target.pk, "run_id": run.pk, "import_id": sent.pk,
         "row_id": target.rows.first().pk, "rank": 1, "format": "jsonl", "invitation_id": invitation.pk,
+        "task_id": task.pk, "example_id": annotation.example_id, "annotation_id": annotation.pk, "token_id": token.pk,
         "membership_id": Membership.objects.get(team=cast.team, user=cast.viewer).pk,
     }  # fmt: skip
 
@@ -43,7 +69,7 @@ def guarded(world):
     for route, pattern in every_url():
         policy = policy_of(pattern.callback)
         assert policy, f"/{route} has no policy"
-        if policy.startswith("public"):
+        if policy.startswith(("public", "token")):
             continue
         names = pattern.pattern.converters or {}
         missing = set(names) - set(world)
@@ -63,7 +89,7 @@ def test_strangers_find_nothing(client, cast, world):
     for name, url in guarded(world):
         if name in OWN:
             continue
-        assert client.get(url).status_code == 404, (name, url)
+        assert client.get(url).status_code in {404, 405}, (name, url)
         assert client.post(url).status_code in {404, 405}, (name, url)
 
 
@@ -74,16 +100,75 @@ def test_viewers_read_and_change_nothing(client, cast, world):
     for name, url in guarded(world):
         if name in OWN:
             continue
-        assert client.get(url).status_code in {200, 403}, (name, url)
+        assert client.get(url).status_code in {200, 403, 405}, (name, url)
         if name not in VIEWERS_MAY_POST:
             for data in ({}, {"do": "delete"}, {"do": "cancel"}, {"do": "resume"}, {"do": "discard"}, {"do": "start"}):
                 assert client.post(url, data).status_code in {403, 405}, (name, url, data)
     assert snapshot() == before
 
 
+# --- programs ---
+
+
+def programs(world):
+    """(what it is, method, address, body) of every operation of the API, and of the methods that an address lacks."""
+    routes = {
+        route: pattern
+        for route, pattern in every_url()
+        if policy_of(pattern.callback).startswith("token") and pattern.name != "api_nowhere"
+    }
+    assert len(routes) > 20
+    known = set()
+    for route, pattern in routes.items():
+        url = reverse(pattern.name, kwargs={name: world[name] for name in pattern.pattern.converters})
+        for method in ("GET", "POST", "PUT", "PATCH", "DELETE"):
+            what = f"{method} {route.removeprefix('api/v1/')}"
+            known.add(what)
+            body = {name: world.get(str(value), value) for name, value in BODIES.get(what, {}).items()}
+            yield what, method, url, body
+    assert set(BODIES) <= known
+
+
+def send(person, team, method, url, body):
+    _, secret = tokens.make(team=team, by=person, name="test", scopes=list(Scope), days=None)
+    headers = {"Authorization": f"Bearer {secret}"}
+    return Client().generic(method, url, json.dumps(body), content_type="application/json", headers=headers)
+
+
+def test_programs_without_a_token_are_refused(world, cast, as_):
+    client = as_("owner")  # her cookie is no token
+    for what, method, url, body in programs(world):
+        assert client.generic(method, url, json.dumps(body), content_type="application/json").status_code == 401, what
+
+
+def test_programs_of_strangers_find_nothing(world, cast):
+    before = snapshot()
+    for what, method, url, body in programs(world):
+        if what.partition(" ")[2] in OWN_BY_TOKEN:
+            continue
+        answer = send(cast.stranger, cast.other_team, method, url, body)
+        assert answer.status_code in {404, 405}, (what, answer.content)
+    assert changed(before) == set()
+
+
+def test_programs_of_viewers_read_and_change_nothing(world, cast):
+    before = snapshot()
+    for what, method, url, body in programs(world):
+        answer = send(cast.viewer, cast.team, method, url, body)
+        allowed = {200, 403, 405} if method == "GET" else {403, 405}
+        assert answer.status_code in allowed, (what, answer.content)
+    assert changed(before) == set()
+
+
+def changed(before):
+    """Kinds that changed, apart from the record that tokens were made."""
+    return {kind for kind, keys in snapshot().items() if keys != before[kind]} - {"AuditEvent"}
+
+
 def snapshot():
-    from curation.models import AuditEvent
+    from curation.models import Annotation, AuditEvent, Example, ExampleEvent, Guideline, Revision, Slot, Task
     from selection.models import Pick, Pool, Run, Shard, Target, TargetRow
 
-    kinds = (AuditEvent, Import, Pick, Pool, Run, Shard, Target, TargetRow, Membership)
+    kinds = (Annotation, Example, ExampleEvent, Guideline, Revision, Slot, Task)
+    kinds += (AuditEvent, Import, Pick, Pool, Run, Shard, Target, TargetRow, Membership)
     return {kind.__name__: sorted(kind.objects.values_list("pk", flat=True)) for kind in kinds}
