@@ -101,6 +101,8 @@ def _submit(request: HttpRequest, task: Task, annotation: Annotation) -> HttpRes
     if item.is_suggestion and not writing.sure:
         item.unchanged = True
         return show(request, item, status=422)
+    if annotation.version != writing.version and same_as_saved(item, annotation):
+        writing.version = annotation.version
     try:
         turn = queue.submit_and_next(
             annotation=annotation, by=request.user, version=writing.version, answer=writing.answer, note=writing.note,  # type: ignore[arg-type]
@@ -117,6 +119,14 @@ def _submit(request: HttpRequest, task: Task, annotation: Annotation) -> HttpRes
 
 
 LATE = "Your last answer came after its time: others had taken the place meanwhile. It is kept, and a reviewer may still take it."
+
+
+def same_as_saved(item: Item, fresh: Annotation) -> bool:
+    """A save that is stale only because its own text is there already: the answer to it was lost on the way."""
+    from curation import answers
+
+    own = answers.same(item.sheet.form, fresh.answer, item.writing.answer) and fresh.note == item.writing.note
+    return own and fresh.state in (Annotation.State.DRAFT, Annotation.State.RETURNED)
 
 
 def refused(request: HttpRequest, item: Item, fault: Fault) -> HttpResponse:

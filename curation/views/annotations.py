@@ -13,7 +13,7 @@ from curation import access, working
 from curation.actions import queue
 from curation.forms.annotating import storable
 from curation.models import Annotation
-from curation.views.annotate import opened, refused, show
+from curation.views.annotate import opened, refused, same_as_saved, show
 from curation.views.shared import frame
 from curation.working import begin
 
@@ -54,6 +54,8 @@ def draft(request: HttpRequest, annotation_id: int) -> HttpResponse:
     task = access.work(request.user, found.task_id)  # type: ignore[arg-type]
     own = access.own_annotation(request.user, task, annotation_id)  # type: ignore[arg-type]
     item = opened(request, task, own)
+    if own.version != item.writing.version and same_as_saved(item, own):
+        item.writing.version = own.version
     try:
         saved = queue.save_draft(
             annotation=own, by=request.user, version=item.writing.version, answer=storable(item.writing.answer),  # type: ignore[arg-type]

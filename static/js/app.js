@@ -129,10 +129,10 @@
     request.send(body);
   });
 
-  // --- after a swap: the focus goes to what is marked, wide tables can be reached by key ---
+  // --- after a swap: the focus goes to what is marked, wide tables and code can be reached by key ---
   const ready = (from) => {
     all("[data-dropzone]", from).forEach(named);
-    all(".table-scroll", from).forEach((el) => { if (el.scrollWidth > el.clientWidth) el.tabIndex = 0; });
+    all(".table-scroll, .codeblock", from).forEach((el) => { if (el.scrollWidth > el.clientWidth) el.tabIndex = 0; });
     from.querySelector("[data-focus]")?.focus();
     const line = from.querySelector("[data-say]");
     if (line) say(line.dataset.say);
