@@ -2,14 +2,14 @@
 
 import queue
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable
 from itertools import islice
 from typing import Any, TypeVar
 
 T = TypeVar("T")
 
 
-def ahead(things: Iterable[T], size: int, depth: int = 2) -> Iterator[T]:
+def ahead(things: Iterable[T], size: int, depth: int = 2) -> Generator[T, None, None]:
     """The same things in the same order, made by a thread of their own, at most `depth` + 2 times `size` ahead.
 
     It pays where making them is work for Python and storing them means waiting for a server. What making one raises is

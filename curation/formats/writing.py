@@ -90,7 +90,8 @@ def _csv(out: IO[bytes], rows: Rows, columns: Sequence[str] | None, quote: bool,
             columns = list(_spool(kept, rows).names)
             return _csv(out, _unspool(kept), columns, quote, delimiter)
     text = io.TextIOWrapper(out, encoding="utf-8", newline="", write_through=True)
-    writer = csv.writer(text, delimiter=delimiter, lineterminator="\r\n")  # as RFC 4180 has it; with "\n" alone Python 3.11 leaves a lone "\r" unquoted
+    # Line ends as RFC 4180 has them; with "\n" alone Python 3.11 leaves a lone "\r" unquoted.
+    writer = csv.writer(text, delimiter=delimiter, lineterminator="\r\n")
     writer.writerow([_cell(name, quote) for name in columns])
     count = 0
     for batch in _batches(rows):
