@@ -120,7 +120,7 @@ class TaskIn(Input):
     input_languages: Languages = Field(default_factory=list)
     output_languages: Languages = Field(default_factory=list)
     licence: str = Field("", max_length=200)
-    form: list[dict[str, Any]] | None = Field(None, description="Left out: one text, the output.", max_length=40)
+    form: list[dict[str, Any]] | None = Field(None, description="Left out: one text, the output.", min_length=1, max_length=40)
     wanted: int = Field(1, ge=1, le=50)
     order: Literal["first_come", "random", "priority"] = "first_come"
 

@@ -11,7 +11,8 @@ import pytest
 
 from curation.actions import tokens
 from curation.models import Example, Scope
-from selection.api.urls import ALL_SAMPLES, api as whole
+from selection.api.urls import ALL_SAMPLES
+from selection.api.urls import api as whole
 from selection.management.commands.api_reference import text
 from tests.selection import made
 
