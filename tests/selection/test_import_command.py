@@ -154,10 +154,10 @@ def test_paths_that_cannot_be_read(cast, tmp_path, file, settings):
 def test_ctrl_c_leaves_nothing(cast, file, monkeypatch):
     from selection.handlers import imports
 
-    def take(self, batch):
+    def take(self, checked):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(imports.Reading, "take", take)
+    monkeypatch.setattr(imports.Shards, "take", take)
     assert failure(file, "--local") == "Stopped. Nothing was imported."
     assert nothing_left()
 
