@@ -7,7 +7,7 @@
 Formulas and sources: docs/explanation/agreement.md.
 """
 
-from curation.measures.agreement import Unit, agreement
+from curation.measures.agreement import Unit, agreement, code, given
 from curation.measures.coefficients import alpha, cohen, confusion, fleiss, percent
 from curation.measures.likeness import chrf, jaccard, kendall, leaves, score, span_f1, token_f1, tokens
 from curation.measures.resampling import bootstrap, bootstrap_alpha, bootstrap_mean
@@ -20,9 +20,11 @@ __all__ = [
     "bootstrap_alpha",
     "bootstrap_mean",
     "chrf",
+    "code",
     "cohen",
     "confusion",
     "fleiss",
+    "given",
     "jaccard",
     "kendall",
     "leaves",
