@@ -5,4 +5,4 @@ class CurationConfig(AppConfig):
     name = "curation"
 
     def ready(self) -> None:
-        from curation import faults, handlers  # noqa: F401  (register words and kinds of jobs)
+        from curation import faults, handlers, ticks  # noqa: F401  (register words, kinds of jobs, what each tick does)

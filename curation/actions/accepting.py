@@ -152,17 +152,21 @@ def revert(*, example: Example, by: User, to: int, revision: int) -> Example:
 
 
 def settle(example: Example) -> bool:
-    """Apply the task's rule once all wanted answers are in. True if the example is accepted now.
+    """Note how far the answers agree and apply the task's rule, once all wanted answers are in. True: it is accepted.
 
     Belongs into the transaction that brought the last answer; the example is locked there.
     """
     task = example.task
-    if task.accept == Task.Accept.NEVER:
+    if task.accept == Task.Accept.NEVER and example.done < 2:
         return False
     waiting = list(example.annotations.filter(state="submitted").order_by("submitted_at", "pk"))
     if not waiting:
         return False
     agreed, best = agreement(task, waiting)
+    if agreed != example.agreement:
+        Example.objects.filter(pk=example.pk).update(agreement=agreed)
+    if task.accept == Task.Accept.NEVER:
+        return False
     if task.accept == Task.Accept.AGREEMENT and (agreed is None or agreed < task.accept_at - 1e-9):
         return False
     accept(

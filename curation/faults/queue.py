@@ -38,6 +38,12 @@ register(
             "Look at what was decided; you can still revert it.",
             status=409,
         ),
+        "review.moved": Text(
+            "The answers changed since you looked",
+            "An answer came in, or was returned or saved anew, so nothing was decided.",
+            "Look at the answers as they are now, and decide again.",
+            status=409,
+        ),
         "review.nothing": Text(
             "There is nothing to {verb}",
             "This example has no answer that waits for a decision.",

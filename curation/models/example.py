@@ -67,6 +67,9 @@ class Example(models.Model):
     accepted_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, models.SET_NULL, null=True, related_name="+", db_index=False
     )
+    agreement = models.FloatField(
+        null=True, help_text="Mean likeness of its answers, 0 to 1, once all are in; unknown for fewer than two."
+    )
     deleted_at = models.DateTimeField(null=True, editable=False)
 
     objects = ExampleQuerySet.as_manager()
@@ -84,6 +87,14 @@ class Example(models.Model):
             models.Index(
                 fields=["task", "state", "id"], name="example_state",
                 condition=~models.Q(state="open") & models.Q(deleted_at=None),
+            ),
+            models.Index(
+                fields=["task", "agreement", "id"], name="example_review",
+                condition=models.Q(state="submitted") & models.Q(deleted_at=None),
+            ),
+            models.Index(
+                fields=["id"], name="example_unmeasured",
+                condition=models.Q(state="submitted", agreement=None, deleted_at=None, done__gte=2),
             ),
             models.Index(fields=["task", "id"], name="example_gold", condition=models.Q(gold__isnull=False)),
             models.Index(fields=["incoming"], name="example_incoming", condition=models.Q(incoming__isnull=False)),

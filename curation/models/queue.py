@@ -111,6 +111,11 @@ class Annotation(models.Model):
                 name="annotation_open",
                 condition=models.Q(state__in=["draft", "returned"]),
             ),
+            models.Index(
+                fields=["task", "state", "example"],
+                name="annotation_aside",
+                condition=models.Q(state__in=["late", "skipped"]),
+            ),
         ]
 
     def __str__(self) -> str:
