@@ -4,7 +4,6 @@ from django.contrib import messages
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.urls import reverse
 from django.utils import timezone
-from django.views.decorators.http import require_POST
 
 from config.faults import Fault
 from config.http import page, see_other
@@ -47,12 +46,13 @@ def _undo(request: HttpRequest, annotation: Annotation) -> HttpResponse:
 
 
 @members
-@require_POST
 def draft(request: HttpRequest, annotation_id: int) -> HttpResponse:
     """Unfinished work, sent by the page while one writes: {"version", "saved", "left"}; 409 with both texts."""
     found = access.annotation(request.user, annotation_id)  # type: ignore[arg-type]
     task = access.work(request.user, found.task_id)  # type: ignore[arg-type]
     own = access.own_annotation(request.user, task, annotation_id)  # type: ignore[arg-type]
+    if request.method != "POST":
+        return see_other(reverse("annotation", args=[annotation_id]))
     item = opened(request, task, own)
     if own.version != item.writing.version and same_as_saved(item, own):
         item.writing.version = own.version

@@ -25,4 +25,4 @@ def test_a_turn_is_cheap_and_no_dearer_with_more_examples(task, page):
     turn(page)
     many = turn(page)
     assert len(many) == len(few), "\n".join(many)
-    assert len(many) <= 30, "\n".join(many)
+    assert len(many) <= 16, "\n".join(many)
