@@ -70,6 +70,8 @@ CACHES = {
         "BACKEND": "django.core.cache.backends.redis.RedisCache",
         "LOCATION": BROKER_URL or "redis://broker-url-is-not-set.invalid",
         "KEY_PREFIX": "winnow",
+        # A cache that hangs must not hold a page: whoever uses it does without.
+        "OPTIONS": {"socket_connect_timeout": 1, "socket_timeout": 1},
     }
 }
 

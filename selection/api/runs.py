@@ -7,12 +7,15 @@ from django.db.models import QuerySet
 from django.http import Http404, HttpRequest
 from ninja import Field, Query, Router, Schema, Status
 
+from curation import access as doors
+from curation.actions.adding import Added
 from curation.api import schemas
 from curation.api.errors import Invalid
 from curation.api.paging import keyset
 from curation.api.shared import RUNS, team_of, user_of
 from selection import access
 from selection.actions import runs as actions
+from selection.actions import send as sending
 from selection.methods import METHODS, Budget, Options, ParamsError, params_dict, parse_params
 from selection.models import Pick, Run
 
@@ -52,6 +55,20 @@ class RunIn(schemas.Input):
 class RunFilters(schemas.Paged):
     state: JobState | None = None
     pool: int | None = None
+
+
+class SendIn(schemas.Input):
+    task: int
+    top: int = Field(ge=1, description="How many picks, from the top.")
+    outputs_as: Literal["suggestion", "accepted", "drop"] = Field(
+        "suggestion", description="What the outputs of the picks become for the task."
+    )
+
+
+class SentOut(Schema):
+    added: int | None = Field(description="Examples that came in; null while a job sends them.")
+    known: int | None = Field(description="Picks whose key the task had; they were left as they are.")
+    job: int | None = Field(description="The job that sends them, where they are more than 5,000.")
 
 
 class PickOut(Schema):
@@ -152,3 +169,17 @@ def list_picks(request: HttpRequest, run_id: int, filters: Query[schemas.Paged])
     return keyset(
         Pick.objects.filter(run=run), by="rank", limit=filters.limit, after=filters.after, show=lambda one: one
     )
+
+
+@router.post("/runs/{int:run_id}/send", response=SentOut, auth=RUNS, summary="Send picks to a task")
+def send_picks(request: HttpRequest, run_id: int, body: SendIn) -> dict[str, Any]:
+    """The first `top` picks become examples that know where they came from. Keys that the task has are left as they are."""
+    user = user_of(request)
+    run = access.run(user, run_id, access.CURATE)
+    task = _named("task", lambda: doors.task(user, body.task, access.CURATE))
+    if body.top > run.picks_count:
+        raise Invalid("top", f"top is {body.top:,}, and the run has {run.picks_count:,} picks.")
+    done = sending.send(run=run, task=task, by=user, top=body.top, outputs_as=body.outputs_as)
+    if isinstance(done, Added):
+        return {"added": done.good, "known": done.known, "job": None}
+    return {"added": None, "known": None, "job": done.pk}

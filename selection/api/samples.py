@@ -24,4 +24,7 @@ api.post(f"/runs/{started['id']}/cancel").raise_for_status()""",
     "list_picks": """\
 for pick in api.get(f"/runs/{run['id']}/picks").raise_for_status().json()["items"]:
     print(pick["rank"], pick["key"], pick["score"])""",
+    "send_picks": """\
+sent = api.post(f"/runs/{run['id']}/send", json={"task": task["id"], "top": 3}).raise_for_status().json()
+print(sent["added"], "picks are examples now")""",
 }

@@ -35,6 +35,7 @@ BODIES = {
     "PUT annotations/<int:annotation_id>": {"version": 1, "answer": {}},
     "POST annotations/<int:annotation_id>/submit": {"version": 1, "answer": {"output": "3"}},
     "POST annotations/<int:annotation_id>/return": {"feedback": "Once more."},
+    "POST runs/<int:run_id>/send": {"task": "task_id", "top": 1},
     "POST runs": {"pool": "pool_id", "method": "random"},
 }
 

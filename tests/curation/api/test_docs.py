@@ -41,7 +41,8 @@ def test_every_sample_of_the_reference_runs_against_a_server(live_server, monkey
     assert "Owner is owner of Ward" in said.getvalue()
     assert "3 new, 0 known" in said.getvalue()
     assert "accepted {'output': 'Your scan shows nothing to worry about. Questions? Call the ward.'}" in said.getvalue()
-    assert sorted(Example.objects.values_list("key", "state")) == [
+    assert "3 picks are examples now" in said.getvalue()
+    assert sorted(Example.objects.exclude(origin="run").values_list("key", "state")) == [
         ("letter-0", "accepted"), ("letter-1", "open"), ("letter-2", "rejected")
     ]  # fmt: skip
     assert os.environ["WINNOW_TOKEN"] == secret
