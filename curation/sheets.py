@@ -68,6 +68,11 @@ class Sheet:
         return render(text)
 
     @cached_property
+    def is_small(self) -> bool:
+        """Whether one answer can suit many examples: what must be answered is chosen, not written."""
+        return all(field.kind in ("labels", "rating") for field in self.form if field.required)
+
+    @cached_property
     def shows_outputs(self) -> bool:
         """Whether the outputs stand beside the form: not where fields show the candidates themselves."""
         return not any(field.kind in ("pair", "ranking", "dialogue", "spans") for field in self.form)
