@@ -73,9 +73,17 @@ class Sheet:
         return all(field.kind in ("labels", "rating") for field in self.form if field.required)
 
     @cached_property
-    def shows_outputs(self) -> bool:
-        """Whether the outputs stand beside the form: not where fields show the candidates themselves."""
-        return not any(field.kind in ("pair", "ranking", "dialogue", "spans") for field in self.form)
+    def in_the_form(self) -> frozenset[str]:
+        """Parts of an example that fields of the form show themselves, so that they are not read twice."""
+        shown: set[str] = set()
+        for field in self.form:
+            if field.kind in ("pair", "ranking") or (field.kind == "text" and field.options["start"]):
+                shown.add("output")
+            elif field.kind == "spans":
+                shown.add(field.options["of"])
+            elif field.kind == "dialogue" and field.options["start"]:
+                shown |= {"system", "instruction", "input", "turns", "output"}
+        return frozenset(shown)
 
 
 _kept: OrderedDict[tuple[int, int, int], Sheet] = OrderedDict()

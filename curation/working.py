@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 from django.utils import timezone
 from django.utils.functional import cached_property
 
-from curation.content import Content, load
+from curation.content import Content, jsontext, load
 from curation.fences import Block, blocks
 from curation.models import Annotation, Example, Slot, Task, TaskMember, User
 from curation.sheets import Sheet, sheet
@@ -71,7 +71,8 @@ class Item:
 
     @cached_property
     def parts(self) -> list[Part]:
-        return reading(self.content, outputs=self.sheet.shows_outputs and not self.suggested)
+        without = self.sheet.in_the_form
+        return reading(self.content, without | {"output"} if self.suggested else without)
 
     @property
     def lineage(self) -> list[str]:
@@ -202,19 +203,19 @@ def today(task: Task, place: TaskMember | None) -> int:
     return place.today
 
 
-def reading(content: Content, *, outputs: bool) -> list[Part]:
-    """The parts of an example in the order in which they are read; empty ones are left out."""
-    found = [("System", content.system, ""), ("Instruction", content.instruction, ""), ("Input", content.input, "")]
-    for turn in content.messages:
+def reading(content: Content, without: abc.Set[str] = frozenset()) -> list[Part]:
+    """The parts of an example in the order in which they are read; empty ones are left out, and those of `without`."""
+    found = [
+        (name.capitalize(), getattr(content, name), "")
+        for name in ("system", "instruction", "input") if name not in without
+    ]  # fmt: skip
+    for turn in content.messages if "turns" not in without else ():
         found.append((turn.role.capitalize(), turn.text, turn.role))
         for name in ("tool_calls", "function_call"):
             if turn.extra and turn.extra.get(name):
-                from curation.content import jsontext
-
-                found.append(
-                    (f"{turn.role.capitalize()}: call", f"```json\n{jsontext.dumps(turn.extra[name])}\n```", turn.role)
-                )
-    if outputs:
+                call = jsontext.dumps(turn.extra[name])
+                found.append((f"{turn.role.capitalize()}: call", f"```json\n{call}\n```", turn.role))
+    if "output" not in without:
         many = len(content.outputs) > 1
         found += [(f"Output {n}" if many else "Output so far", text, "") for n, text in enumerate(content.outputs, 1)]
     return [Part(label, blocks(text), role) for label, text, role in found if text]
