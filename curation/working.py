@@ -262,7 +262,7 @@ def rest(task: Task, user: User, why: Any = None) -> Rest:
     examples = Example.objects.alive().filter(task=task, gold_only=False)
     place = TaskMember.objects.filter(task=task, user=user).first()
     free = slots.filter(state="free", example__deleted_at=None)
-    facts = {
+    facts: dict[str, Any] = {
         "examples": examples.count(), "waiting": examples.filter(state="open").count(), "held": held.count(),
         "free": free.count(), "mine": place.submitted if place else 0, "today": today(task, place),
         "frees_at": held.order_by("expires_at").values_list("expires_at", flat=True).first(),

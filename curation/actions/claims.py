@@ -121,11 +121,12 @@ def with_claim(task: Task, user: User, annotation: Annotation, minutes: int | No
 
 def prolong(annotation: Annotation, user: User, lasts: timedelta) -> Any:
     """The new end of the claim; None: the person holds none."""
+    values: list[Any] = [lasts, annotation.example_id, user.pk]
     with connection.cursor() as cursor:
         cursor.execute(
             "UPDATE curation_slot SET expires_at = greatest(expires_at, now() + %s) "
             "WHERE example_id = %s AND annotator_id = %s AND state = 'claimed' RETURNING expires_at",
-            [lasts, annotation.example_id, user.pk],
+            values,
         )
         row = cursor.fetchone()
     return row[0] if row else None
@@ -149,7 +150,7 @@ def claim(task: Task, user: User, place: TaskMember, lasts: timedelta) -> Annota
 def _claim_after(
     task: Task, user: User, place: TaskMember, lasts: timedelta, start: tuple[float | None, int | None]
 ) -> Annotation | None:
-    values = {
+    values: dict[str, Any] = {
         "task": task.pk, "user": user.pk, "place": place.pk, "order": start[0], "slot": start[1], "lasts": lasts,
         "guidelines": latest_guidelines(task),
     }  # fmt: skip
@@ -207,6 +208,7 @@ def claim_gold(task: Task, user: User, place: TaskMember) -> Annotation | None:
 
 def take_free_slot(annotation: Annotation, state: str, lasts: timedelta | None) -> bool:
     """Take a slot of this example that is free, if one is. False: all are taken, or the example is decided."""
+    values: list[Any] = [state, annotation.annotator_id, lasts, annotation.example_id]
     with connection.cursor() as cursor:
         cursor.execute(
             """
@@ -215,7 +217,7 @@ def take_free_slot(annotation: Annotation, state: str, lasts: timedelta | None) 
               WHERE s.example_id = %s AND s.state = 'free' AND e.deleted_at IS NULL AND e.state IN ('open', 'submitted')
               ORDER BY s.number LIMIT 1 FOR UPDATE OF s SKIP LOCKED)
             """,
-            [state, annotation.annotator_id, lasts, annotation.example_id],
+            values,
         )
         return bool(cursor.rowcount)
 

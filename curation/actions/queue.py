@@ -213,7 +213,7 @@ def _submit(
     with connection.cursor() as cursor:
         cursor.execute(LOCK, [annotation.example_id])
         example = made(Example, cursor.fetchone())
-        values = {
+        values: dict[str, Any] = {
             "answer": json.dumps(answer), "note": note, "seconds": seconds, "key": submit_key, "now": now,
             "unchanged": bool(annotation.suggested) and _same(annotation.task, annotation.suggested, answer),
             "id": annotation.pk, "by": by.pk, "version": version,
@@ -286,7 +286,7 @@ def _record(kind: str, place: TaskMember, annotation: Annotation, now: datetime)
     `place` is locked, so the instance is kept in step with its row.
     """
     today = now.astimezone(ZoneInfo(annotation.task.team.time_zone)).date()
-    values = {
+    values: dict[str, Any] = {
         "today": today, "place": place.pk, "example": annotation.example_id, "task": annotation.task_id,
         "by": annotation.annotator_id, "now": now, "kind": kind, "annotation": annotation.pk,
         "facts": json.dumps({"answer": annotation.answer, "version": annotation.version}),
