@@ -62,7 +62,7 @@ def _own(request: HttpRequest, annotation_id: int) -> Annotation:
 
 
 @router.put("/annotations/{int:annotation_id}", response=schemas.AnnotationOut, auth=ANNOTATE, summary="Save a draft")
-def save_annotation(request: HttpRequest, annotation_id: int, body: schemas.AnswerIn) -> dict[str, Any]:
+def save_annotation(request: HttpRequest, annotation_id: int, body: schemas.AnswerBody) -> dict[str, Any]:
     """Keep unfinished work; your claim is prolonged. Fields may be missing, but none may be unknown."""
     found = _own(request, annotation_id)
     form = form_of(found.task)
@@ -78,7 +78,7 @@ def save_annotation(request: HttpRequest, annotation_id: int, body: schemas.Answ
 @router.post(
     "/annotations/{int:annotation_id}/submit", response=schemas.SubmittedOut, auth=ANNOTATE, summary="Submit an answer"
 )
-def submit_annotation(request: HttpRequest, annotation_id: int, body: schemas.SubmitIn) -> dict[str, Any]:
+def submit_annotation(request: HttpRequest, annotation_id: int, body: schemas.SubmitBody) -> dict[str, Any]:
     """A complete answer. `late`: others had taken the place meanwhile; it is kept, and a reviewer may still take it."""
     found = _own(request, annotation_id)
     answer = answer_of(found.task, body.answer, load(found.example.content))
@@ -92,7 +92,7 @@ def submit_annotation(request: HttpRequest, annotation_id: int, body: schemas.Su
 @router.post(
     "/annotations/{int:annotation_id}/skip", response=schemas.AnnotationOut, auth=ANNOTATE, summary="Skip an example"
 )
-def skip_annotation(request: HttpRequest, annotation_id: int, body: schemas.SkipIn) -> dict[str, Any]:
+def skip_annotation(request: HttpRequest, annotation_id: int, body: schemas.SkipBody) -> dict[str, Any]:
     """Others get it instead; you never get it again."""
     found = _own(request, annotation_id)
     queue.skip(annotation=found, by=user_of(request), reason=body.reason, version=body.version)

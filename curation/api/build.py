@@ -152,7 +152,7 @@ def addresses(api: WinnowAPI) -> list[URLPattern]:
             continue
         route = str(pattern.pattern)
         if route not in views:  # ninja lists a route once for each of its methods
-            views[route] = guard(cast(View, pattern.callback))
+            views[route] = guard(cast("View", pattern.callback))
         patterns.append(path(route, views[route], name=pattern.name))
     return [*patterns, path("<path:rest>", guard(nowhere), name="api_nowhere")]
 

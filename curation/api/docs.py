@@ -85,12 +85,12 @@ def shown(
     answer_schema = answer.get("content", {}).get("application/json", {}).get("schema")
     parameters = [
         {"name": one["name"], "place": one["in"], "type": type_of(one["schema"]), "needed": one["required"],
-         "says": one.get("description", "")}
+         "says": plain(one)}
         for one in operation["parameters"]
     ]  # fmt: skip
     return {
         "id": operation["operationId"], "method": method.upper(), "address": address, "title": operation["summary"],
-        "says": operation.get("description", ""), "scope": operation["x-scope"], "parameters": parameters,
+        "says": plain(operation), "scope": operation["x-scope"], "parameters": parameters,
         "body": fields(schema, body), "status": status, "answer": fields(schema, answer_schema),
         "sample": samples.get(operation["operationId"], ""),
     }  # fmt: skip
@@ -108,12 +108,17 @@ def fields(
     for name, inner in part.get("properties", {}).items():
         place = f"{prefix}{name}"
         lines.append(
-            {"name": place, "type": type_of(inner), "needed": name in needed, "says": inner.get("description", "")}
+            {"name": place, "type": type_of(inner), "needed": name in needed, "says": plain(inner)}
         )
         deeper, many = inner_object(schema, inner)
         if deeper:
             lines += fields(schema, deeper, f"{place}[]." if many else f"{place}.", depth + 1)
     return lines
+
+
+def plain(part: dict[str, Any]) -> str:
+    """A description without its marks."""
+    return " ".join(part.get("description", "").replace("`", "").split())
 
 
 def resolved(schema: dict[str, Any], part: dict[str, Any]) -> dict[str, Any]:

@@ -47,7 +47,7 @@ def _narrowed(rows: "QuerySet[Example]", filters: ExampleFilters) -> "QuerySet[E
 
 
 @router.post("/tasks/{int:task_id}/examples", response={201: schemas.AddedOut}, auth=EXAMPLES, summary="Add examples")
-def add_many(request: HttpRequest, task_id: int, body: schemas.ExamplesIn) -> Status[dict[str, Any]]:
+def add_many(request: HttpRequest, task_id: int, body: schemas.ExamplesBody) -> Status[dict[str, Any]]:
     """Up to 1,000 examples at once, all or none. A key that the task has is left as it is and counted as known."""
     task = access.task(user_of(request), task_id, access.CURATE)
     token = request.token  # type: ignore[attr-defined]
@@ -58,7 +58,7 @@ def add_many(request: HttpRequest, task_id: int, body: schemas.ExamplesIn) -> St
     )  # fmt: skip
 
 
-def _new(task: Task, row: schemas.ExampleIn, place: str, prefix: str) -> NewExample:
+def _new(task: Task, row: schemas.ExampleBody, place: str, prefix: str) -> NewExample:
     content = content_of(row.content, f"{place}.content")
     sure = {
         name: None if value is None else answer_of(task, value, content, f"{place}.{name}")

@@ -35,7 +35,7 @@ def list_reviews(request: HttpRequest, task_id: int, filters: Query[schemas.Page
 
 
 @router.post("/examples/{int:example_id}/accept", response=schemas.ExampleFull, auth=REVIEW, summary="Accept an answer")
-def accept_example(request: HttpRequest, example_id: int, body: schemas.AcceptIn) -> dict[str, Any]:
+def accept_example(request: HttpRequest, example_id: int, body: schemas.AcceptBody) -> dict[str, Any]:
     """Make one answer the accepted one: that of an annotation, an edited one, or one of your own."""
     user = user_of(request)
     example = access.example(user, example_id, access.CURATE)
@@ -62,7 +62,7 @@ def _answer_to(example: Example, annotation_id: int) -> Annotation:
 @router.post(
     "/annotations/{int:annotation_id}/return", response=schemas.AnnotationOut, auth=REVIEW, summary="Return an answer"
 )
-def return_annotation(request: HttpRequest, annotation_id: int, body: schemas.ReturnIn) -> dict[str, Any]:
+def return_annotation(request: HttpRequest, annotation_id: int, body: schemas.ReturnBody) -> dict[str, Any]:
     """Give it back to its author with a comment; her place is kept for a week."""
     user = user_of(request)
     found = access.annotation(user, annotation_id, access.CURATE)
@@ -75,7 +75,7 @@ def return_annotation(request: HttpRequest, annotation_id: int, body: schemas.Re
 @router.post(
     "/examples/{int:example_id}/reject", response=schemas.ExampleFull, auth=REVIEW, summary="Reject an example"
 )
-def reject_example(request: HttpRequest, example_id: int, body: schemas.RejectIn) -> dict[str, Any]:
+def reject_example(request: HttpRequest, example_id: int, body: schemas.RejectBody) -> dict[str, Any]:
     """Leave it out of the data."""
     user = user_of(request)
     example = access.example(user, example_id, access.CURATE)

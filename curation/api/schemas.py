@@ -111,7 +111,7 @@ Words = Annotated[list[Annotated[str, StringConstraints(min_length=1, max_length
 Languages = Annotated[list[Annotated[str, StringConstraints(min_length=1, max_length=60)]], Field(max_length=50)]
 
 
-class TaskIn(Input):
+class TaskBody(Input):
     name: Name
     definition: Text = ""
     avoid: Text = ""
@@ -120,7 +120,9 @@ class TaskIn(Input):
     input_languages: Languages = Field(default_factory=list)
     output_languages: Languages = Field(default_factory=list)
     licence: str = Field("", max_length=200)
-    form: list[dict[str, Any]] | None = Field(None, description="Left out: one text, the output.", min_length=1, max_length=40)
+    form: list[dict[str, Any]] | None = Field(
+        None, description="Left out: one text, the output.", min_length=1, max_length=40
+    )
     wanted: int = Field(1, ge=1, le=50)
     order: Literal["first_come", "random", "priority"] = "first_come"
 
@@ -145,7 +147,7 @@ class GuidelinesOut(Schema):
     at: datetime | None
 
 
-class GuidelinesIn(Input):
+class GuidelinesBody(Input):
     text: Text
     note: str = Field("", max_length=300, description="What changed and why, one line.")
     number: int = Field(0, ge=0, description="The number of the guidelines that you changed; an older one gets 409.")
@@ -180,7 +182,7 @@ class ExampleFull(ExampleRow):
     accepted_at: datetime | None
 
 
-class ExampleIn(Input):
+class ExampleBody(Input):
     content: ContentIO
     key: str = Field("", max_length=255, description="Your own id; left out, a hash of the content.")
     source: str = Field("", max_length=255)
@@ -194,8 +196,8 @@ class ExampleIn(Input):
     priority: float = Field(0.0, allow_inf_nan=False)
 
 
-class ExamplesIn(Input):
-    rows: list[ExampleIn] = Field(min_length=1, max_length=1000)
+class ExamplesBody(Input):
+    rows: list[ExampleBody] = Field(min_length=1, max_length=1000)
 
 
 class AddedOut(Schema):
@@ -255,14 +257,14 @@ class NextOut(Schema):
     annotation: AnnotationOut | None = Field(description="null: nothing is left for you now.")
 
 
-class AnswerIn(Input):
+class AnswerBody(Input):
     version: int
     answer: dict[str, Any] = Field(description="Field name → value, as the task's form asks.")
     note: str = Field("", max_length=5000, description="To the reviewer.")
     seconds: float = Field(0.0, ge=0, le=86_400, allow_inf_nan=False)
 
 
-class SubmitIn(AnswerIn):
+class SubmitBody(AnswerBody):
     submit_key: str = Field("", max_length=64, description="The same key again changes nothing.")
 
 
@@ -272,7 +274,7 @@ class SubmittedOut(Schema):
     repeated: bool
 
 
-class SkipIn(Input):
+class SkipBody(Input):
     version: int | None = None
     reason: str = Field("", max_length=2000)
 
@@ -282,7 +284,7 @@ class WaitingOut(Schema):
     annotations: list[AnnotationOut]
 
 
-class AcceptIn(Input):
+class AcceptBody(Input):
     annotation: int | None = Field(
         None, description="Whose answer is taken. Its answer counts unless `answer` is given."
     )
@@ -290,9 +292,9 @@ class AcceptIn(Input):
     revision: int | None = Field(None, description="The revision that you looked at; an older one is refused with 409.")
 
 
-class ReturnIn(Input):
+class ReturnBody(Input):
     feedback: str = Field(min_length=1, max_length=5000)
 
 
-class RejectIn(Input):
+class RejectBody(Input):
     why: str = Field("", max_length=2000)

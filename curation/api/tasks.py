@@ -25,7 +25,7 @@ def list_tasks(request: HttpRequest, filters: Query[schemas.Paged]) -> dict[str,
 
 
 @router.post("/tasks", response={201: schemas.TaskOut}, auth=TASKS, summary="Make a task")
-def create_task(request: HttpRequest, body: schemas.TaskIn) -> Status[Task]:
+def create_task(request: HttpRequest, body: schemas.TaskBody) -> Status[Task]:
     """A task with its answer form. Left out, the form is one text, the output."""
     team = team_of(request, access.CURATE)
     fields = body.dict()
@@ -65,7 +65,7 @@ def get_guidelines(request: HttpRequest, task_id: int) -> dict[str, Any] | Guide
 
 
 @router.put("/tasks/{int:task_id}/guidelines", response=schemas.GuidelinesOut, auth=TASKS, summary="Write guidelines")
-def write_guidelines(request: HttpRequest, task_id: int, body: schemas.GuidelinesIn) -> Guideline:
+def write_guidelines(request: HttpRequest, task_id: int, body: schemas.GuidelinesBody) -> Guideline:
     """A new version of the guidelines. `number` is the one that you changed; an older one is refused with 409."""
     task = access.task(user_of(request), task_id, access.CURATE)
     return actions.write_guidelines(task=task, by=user_of(request), text=body.text, note=body.note, number=body.number)

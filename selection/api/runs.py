@@ -40,7 +40,7 @@ class RunOut(Schema):
     created_at: datetime
 
 
-class RunIn(schemas.Input):
+class RunBody(schemas.Input):
     pool: int
     target: int | None = Field(None, description="Needed by every method but random.")
     method: str = Field(max_length=40, description="Such as zipfit, bm25 or random.")
@@ -57,7 +57,7 @@ class RunFilters(schemas.Paged):
     pool: int | None = None
 
 
-class SendIn(schemas.Input):
+class SendBody(schemas.Input):
     task: int
     top: int = Field(ge=1, description="How many picks, from the top.")
     outputs_as: Literal["suggestion", "accepted", "drop"] = Field(
@@ -104,7 +104,7 @@ def list_runs(request: HttpRequest, filters: Query[RunFilters]) -> dict[str, Any
 
 
 @router.post("/runs", response={201: RunOut}, auth=RUNS, summary="Start a run")
-def start_run(request: HttpRequest, body: RunIn) -> Status[dict[str, Any]]:
+def start_run(request: HttpRequest, body: RunBody) -> Status[dict[str, Any]]:
     """Starts in the background; get the run to see its state."""
     user, team = user_of(request), team_of(request, access.CURATE)
     pool = _named("pool", lambda: access.pool(user, body.pool, access.CURATE))
@@ -172,7 +172,7 @@ def list_picks(request: HttpRequest, run_id: int, filters: Query[schemas.Paged])
 
 
 @router.post("/runs/{int:run_id}/send", response=SentOut, auth=RUNS, summary="Send picks to a task")
-def send_picks(request: HttpRequest, run_id: int, body: SendIn) -> dict[str, Any]:
+def send_picks(request: HttpRequest, run_id: int, body: SendBody) -> dict[str, Any]:
     """The first `top` picks become examples that know where they came from. Keys that the task has are left as they are."""
     user = user_of(request)
     run = access.run(user, run_id, access.CURATE)
