@@ -107,9 +107,7 @@ def fields(
     lines = []
     for name, inner in part.get("properties", {}).items():
         place = f"{prefix}{name}"
-        lines.append(
-            {"name": place, "type": type_of(inner), "needed": name in needed, "says": plain(inner)}
-        )
+        lines.append({"name": place, "type": type_of(inner), "needed": name in needed, "says": plain(inner)})
         deeper, many = inner_object(schema, inner)
         if deeper:
             lines += fields(schema, deeper, f"{place}[]." if many else f"{place}.", depth + 1)
