@@ -8,7 +8,7 @@ from django.db.models import Count, Exists, F, OuterRef, Q, QuerySet
 from django.http import QueryDict
 
 from curation.content import load
-from curation.models import Annotation, Example, Task
+from curation.models import Annotation, BulkChange, Example, Task
 from curation.working import asked
 
 PAGE = 30
@@ -155,3 +155,13 @@ def queue_page(task: Task, way: Way, numbers: dict[str, int]) -> dict[str, Any]:
         if numbers["all"]
         else 0,
     }  # fmt: skip
+
+
+def accepted_at_once(task: Task, number: int) -> BulkChange | None:
+    """What one click accepted, as long as it is not undone."""
+    return BulkChange.objects.filter(task=task, pk=number, action="accept_equal", undone_at=None).first()
+
+
+def decided(task: Task, number: int) -> Example | None:
+    """An example of the task that is accepted or rejected."""
+    return Example.objects.filter(task=task, pk=number, state__in=["accepted", "rejected"]).first()

@@ -66,6 +66,7 @@
   on("click", (event) => {
     all(menus).forEach((el) => { if (!el.contains(event.target)) el.open = false; });
     const dialog = event.target.closest("dialog");
+    if (event.target.closest("[data-close]")) dialog?.close();
     if (dialog && dialog === event.target) {   // the ground beside it
       const box = dialog.getBoundingClientRect();
       if (event.clientX < box.left || event.clientX > box.right || event.clientY < box.top || event.clientY > box.bottom) dialog.close();
