@@ -144,7 +144,7 @@ def count(client, url, headers=None):
     return len(queries)
 
 
-def test_as_many_queries_for_thirty_examples_as_for_three(cast, as_, task, second, url):
+def test_as_many_queries_for_thirty_examples_as_for_three(cast, as_, task, second, waiting):
     assert len(waiting) == 3
     client, url = as_("curator"), reverse("review", args=[task.pk])
     few = count(client, url + "?show=all")
