@@ -11,6 +11,7 @@ from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
+from statistics import fmean
 from typing import Any
 
 import numpy as np
@@ -94,16 +95,16 @@ def agreement(
         "percent": percent(coded), "people": _people(used, likes, kind), "pairs": _pairs(used, likes, kind),
         "worst": _worst(used, likes),
     }  # fmt: skip
-    means = [float(np.mean(list(like.values()))) for like in likes]
+    means = [fmean(like.values()) for like in likes]
     if found["categorical"]:
         value, interval = alpha(coded, level), bootstrap_alpha(coded, level, rounds=rounds, seed=seed)
         if value is None:
             interval = None
         found["others"] = _chance_figures(coded, numbers)
         found["confusion"] = _confusion(coded)
-        found["mean"] = float(np.mean(means)) if means else None
+        found["mean"] = fmean(means) if means else None
     else:
-        value = float(np.mean(means)) if means else None
+        value = fmean(means) if means else None
         interval = bootstrap_mean(means, rounds=rounds, seed=seed)
         found["others"] = _text_figures(kind, used)
         found["confusion"], found["mean"] = None, value
@@ -163,10 +164,10 @@ def _mean_of(units: list[Unit], measure: Any) -> float | None:
     means = []
     for unit in units:
         try:
-            means.append(float(np.mean([measure(a, b) for a, b in combinations(unit.answers.values(), 2)])))
+            means.append(fmean([measure(a, b) for a, b in combinations(unit.answers.values(), 2)]))
         except (TypeError, KeyError, AttributeError):  # values of an older form
             continue
-    return float(np.mean(means)) if means else None
+    return fmean(means) if means else None
 
 
 def _pairs(units: list[Unit], likes: list[dict[tuple[int, int], float]], kind: str) -> list[dict[str, Any]]:
@@ -181,7 +182,7 @@ def _pairs(units: list[Unit], likes: list[dict[tuple[int, int], float]], kind: s
     return [
         {
             "a": a, "b": b, "examples": len(pairs), "percent": sum(x == y for x, y in pairs) / len(pairs),
-            "kappa": cohen(pairs), "mean": float(np.mean(alike[a, b])),
+            "kappa": cohen(pairs), "mean": fmean(alike[a, b]),
         }
         for (a, b), pairs in sorted(said.items(), key=lambda item: (-len(item[1]), item[0]))
     ]  # fmt: skip
@@ -194,14 +195,14 @@ def _people(units: list[Unit], likes: list[dict[tuple[int, int], float]], kind: 
     for unit, like in zip(units, likes, strict=True):
         coded = {who: code(kind, value) for who, value in unit.answers.items()}
         for who in unit.answers:
-            alike[who].append(float(np.mean([value for pair, value in like.items() if who in pair])))
-            equal[who].append(float(np.mean([coded[who] == coded[one] for one in coded if one != who])))
+            alike[who].append(fmean([value for pair, value in like.items() if who in pair]))
+            equal[who].append(fmean([coded[who] == coded[one] for one in coded if one != who]))
     found = []
     for who in sorted(alike, key=lambda one: (-len(alike[one]), one)):
         low, high = bootstrap_mean(alike[who], rounds=500) or (None, None)
         found.append({
-            "who": who, "examples": len(alike[who]), "percent": float(np.mean(equal[who])),
-            "mean": float(np.mean(alike[who])), "low": low, "high": high,
+            "who": who, "examples": len(alike[who]), "percent": fmean(equal[who]),
+            "mean": fmean(alike[who]), "low": low, "high": high,
         })  # fmt: skip
     return found
 
@@ -209,7 +210,7 @@ def _people(units: list[Unit], likes: list[dict[tuple[int, int], float]], kind: 
 def _worst(units: list[Unit], likes: list[dict[tuple[int, int], float]]) -> list[dict[str, Any]]:
     """The examples whose answers differ most."""
     found = [
-        {"example": unit.example, "mean": float(np.mean(list(like.values()))), "answers": len(unit.answers)}
+        {"example": unit.example, "mean": fmean(like.values()), "answers": len(unit.answers)}
         for unit, like in zip(units, likes, strict=True)
         if min(like.values()) < 1
     ]
@@ -224,7 +225,7 @@ def _weeks(units: list[Unit], coded: list[list[Any]], means: list[float], level:
     found = []
     for week, numbers in sorted(by_week.items()):
         said = [coded[number] for number in numbers]
-        value = alpha(said, level) if level else float(np.mean([means[number] for number in numbers]))
+        value = alpha(said, level) if level else fmean([means[number] for number in numbers])
         found.append({"week": week, "examples": len(numbers), "value": value, "percent": percent(said)})
     return found
 
