@@ -147,7 +147,7 @@ def _score(kind: str, a: Any, b: Any, options: Mapping[str, Any]) -> float:
         width = abs(options.get("max", 5) - options.get("min", 1)) or 1
         return max(0.0, 1 - abs(a - b) / width)
     if kind == "ranking":
-        return (1 + kendall(a, b)) / 2
+        return (1 + kendall(a, b)) / 2 if len(set(a) & set(b)) > 1 else 0.0
     if kind == "dialogue":
         return _dialogue(a, b)
     if kind == "pair":

@@ -53,6 +53,7 @@ def test_orders():
         ("rating", 2, 4, {"min": 1, "max": 5}, 0.5),
         ("rating", 1, 5, {"min": 1, "max": 5}, 0),
         ("ranking", [0, 1, 2], [0, 2, 1], {}, 2 / 3),
+        ("ranking", [0, 1], [2, 3], {}, 0),
         ("json", {"a": 1, "b": [1, 2]}, {"a": 1, "b": [1, 3]}, {}, 2 / 3),
         ("json", {"a": 1}, {"a": 1, "b": 2}, {}, 1 / 2),
         ("pair", {"chosen": 0, "rejected": 1}, {"chosen": 0, "rejected": 1, "text": "x"}, {}, 1),
