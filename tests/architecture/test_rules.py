@@ -168,7 +168,15 @@ def test_the_web_process_never_loads_the_heavy_libraries():
 
 
 @pytest.mark.parametrize(
-    "module", ["curation.answers", "curation.content", "curation.formats", "curation.sample", "selection.methods"]
+    "module",
+    [
+        "curation.answers",
+        "curation.content",
+        "curation.formats",
+        "curation.measures",
+        "curation.sample",
+        "selection.methods",
+    ],
 )
 def test_pure_packages_import_without_django(module):
     code = (
