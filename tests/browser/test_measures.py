@@ -26,7 +26,8 @@ for example in made.examples(task, 60):
         label = truth if rng.random() < 0.85 else rng.choice(["yes", "no", "maybe"])
         text = " ".join(word for word in words if rng.random() < 0.8)
         rows.append(Annotation(
-            task=task, example=example, annotator=who, state=rng.choice(["submitted", "accepted", "declined"]), seconds=rng.uniform(20, 200),
+            task=task, example=example, annotator=who, seconds=rng.uniform(20, 200),
+            state=rng.choice(["submitted", "accepted", "declined"]),
             answer={"label": label, "clarity": max(1, min(5, clarity + rng.randint(-1, 1))), "output": text},
             submitted_at=at, gold_score=rng.random() if rng.random() < 0.2 else None,
         ))
