@@ -5,4 +5,4 @@ class SelectionConfig(AppConfig):
     name = "selection"
 
     def ready(self) -> None:
-        from selection import faults, handlers  # noqa: F401  (register words and kinds of jobs)
+        from selection import deeds, faults, handlers  # noqa: F401  (register words and kinds of jobs)

@@ -2,7 +2,7 @@
 
 from django.conf import settings
 from django.contrib.postgres.fields import ArrayField
-from django.contrib.postgres.indexes import GinIndex
+from django.contrib.postgres.indexes import BrinIndex, GinIndex
 from django.contrib.postgres.search import SearchVectorField
 from django.db import models
 from django.urls import reverse
@@ -151,6 +151,7 @@ class ExampleEvent(models.Model):
         indexes = [
             models.Index(fields=["example_id", "id"], name="event_example"),
             models.Index(fields=["task_id", "-id"], name="event_task"),
+            BrinIndex(fields=["at"], name="event_at", pages_per_range=32),  # rows come in the order of time
         ]
 
     def __str__(self) -> str:

@@ -2,7 +2,7 @@
 
 from django.urls import path, re_path
 
-from curation.views import accounts, teams, tokens
+from curation.views import accounts, activity, teams, tokens
 
 urlpatterns = [
     path("", teams.home, name="home"),
@@ -32,6 +32,9 @@ urlpatterns = [
     path("t/<slug:slug>/team/rename/", teams.team_rename, name="team_rename"),
     path("t/<slug:slug>/team/members/<int:membership_id>/", teams.member, name="member"),
     path("t/<slug:slug>/team/invitations/<int:invitation_id>/", teams.invitation_revoke, name="invitation_revoke"),
+    # What happened
+    path("t/<slug:slug>/activity/", activity.team_activity, name="team_activity"),
+    path("t/<slug:slug>/audit/", activity.team_audit, name="team_audit"),
     # Tokens of the API
     path("t/<slug:slug>/tokens/", tokens.team_tokens, name="team_tokens"),
     path("t/<slug:slug>/tokens/<int:token_id>/revoke/", tokens.token_revoke, name="token_revoke"),

@@ -6,36 +6,11 @@ from typing import Any
 from django.db.models import Count, F, Q, Sum
 from django.utils import timezone
 
+from curation.deeds import says
 from curation.models import AuditEvent, Team
 from jobs.models import Job, Step
 from selection.methods import METHODS
 from selection.models import Import, Pool, Run, Target
-
-SAYS = {
-    "team.created": "made the team",
-    "team.renamed": "renamed the team",
-    "member.joined": "joined the team",
-    "member.role": "changed a member's role",
-    "member.removed": "ended a membership",
-    "invitation.created": "invited somebody",
-    "invitation.revoked": "withdrew an invitation",
-    "pool.created": "made a pool",
-    "pool.renamed": "renamed a pool",
-    "pool.deleted": "deleted a pool",
-    "import.started": "started an import",
-    "import.finished": "brought in",
-    "import.cancelled": "cancelled an import",
-    "target.created": "made a target",
-    "target.copied": "copied a target",
-    "target.rows_added": "added rows to a target",
-    "target.row_edited": "edited a row of a target",
-    "target.row_deleted": "deleted a row of a target",
-    "target.deleted": "deleted a target",
-    "run.started": "started",
-    "run.cancelled": "cancelled",
-    "run.resumed": "resumed",
-    "run.deleted": "deleted",
-}
 
 
 def home(team: Team) -> dict[str, Any]:
@@ -132,7 +107,7 @@ def changes(team: Team) -> list[dict[str, Any]]:
     return [
         {
             "who": event.actor_name or "Winnow",  # a command line, a worker
-            "did": SAYS.get(event.action, event.action.replace(".", " ").replace("_", " ")),
+            "did": says(event.action),
             "name": event.facts.get("name") or (f"run {number}" if (number := event.facts.get("number")) else ""),
             "at": event.at,
         }

@@ -1,0 +1,47 @@
+"""The record in words: what each action of the audit is called, after the name of who did it.
+
+Other apps register their own actions from `ready()`.
+"""
+
+from typing import Any
+
+SAYS: dict[str, str] = {
+    "team.created": "made the team",
+    "team.renamed": "renamed the team",
+    "member.joined": "joined the team",
+    "member.role": "changed a member's role",
+    "member.removed": "ended a membership",
+    "invitation.created": "invited somebody",
+    "invitation.revoked": "withdrew an invitation",
+    "token.made": "made an API token",
+    "token.revoked": "withdrew an API token",
+    "task.created": "made a task",
+    "task.changed": "changed the settings of",
+    "task.form": "changed the answer form of",
+    "task.rearranged": "put the queue in order of",
+    "task.deleted": "deleted a task",
+    "task.restored": "restored a task",
+    "task.people": "changed who works on",
+    "guidelines.written": "wrote guidelines for",
+    "demonstration.added": "added a demonstration to",
+    "demonstration.changed": "changed a demonstration of",
+    "demonstration.deleted": "deleted a demonstration of",
+    "import.started": "started an import",
+    "import.finished": "brought in",
+    "import.cancelled": "cancelled an import",
+}
+
+
+def register(words: dict[str, str]) -> None:
+    SAYS.update(words)
+
+
+def says(action: str) -> str:
+    """`run.started` → started; an action without words is its own name."""
+    return SAYS.get(action, action.replace(".", " ").replace("_", " "))
+
+
+def names(facts: dict[str, Any]) -> str:
+    """What the deed was done to, if the record says its name."""
+    name = facts.get("name")
+    return str(name) if name else ""

@@ -1,0 +1,24 @@
+"""The record in words: the actions of this app."""
+
+from curation.deeds import register
+
+register(
+    {
+        "pool.created": "made a pool",
+        "pool.renamed": "renamed a pool",
+        "pool.deleted": "deleted a pool",
+        "target.created": "made a target",
+        "target.copied": "copied a target",
+        "target.described": "described a target",
+        "target.rows_added": "added rows to a target",
+        "target.row_edited": "edited a row of a target",
+        "target.row_deleted": "deleted a row of a target",
+        "target.bad_rows_dismissed": "dismissed the bad rows of a target",
+        "target.deleted": "deleted a target",
+        "run.started": "started",
+        "run.cancelled": "cancelled",
+        "run.resumed": "resumed",
+        "run.deleted": "deleted",
+        "run.sent": "sent picks of",
+    }
+)
