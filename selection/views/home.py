@@ -4,6 +4,7 @@ from django.http import HttpRequest, HttpResponse
 
 from config.http import page, see_other
 from config.policy import members, reads
+from curation import queries_people
 from selection import access
 from selection.actions import sample
 from selection.queries import home as queries
@@ -14,7 +15,8 @@ from selection.views.shared import frame
 def team_home(request: HttpRequest, slug: str) -> HttpResponse:
     team = access.team(request.user, slug)  # type: ignore[arg-type]
     request.session["team"] = team.slug  # the start page leads back here
-    return page(request, "curation/home.html", queries.home(team) | frame(team), part="work")
+    now = queries_people.now(team, request.user)  # type: ignore[arg-type]
+    return page(request, "curation/home.html", queries.home(team) | frame(team) | {"now": now}, part="work")
 
 
 @members
