@@ -25,7 +25,7 @@ WORK = {
     "returned": ("returned", "answer", "answers", "to"),
     "accepted": ("accepted", "example", "examples", "of"),
     "rejected": ("rejected", "example", "examples", "of"),
-    "reopened": ("opened", "example", "examples", "again, of"),
+    "reopened": ("reopened", "example", "examples", "of"),
     "edited": ("edited", "example", "examples", "of"),
     "reverted": ("reverted", "example", "examples", "of"),
 }
