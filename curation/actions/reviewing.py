@@ -9,13 +9,15 @@ from collections.abc import Iterable
 from typing import Any
 
 from django.db import transaction
+from django.utils import timezone
 
 from config.faults import Fault
 from curation.actions import accepting
 from curation.models import Annotation, BulkChange, Example, ExampleEvent, Task, User
 
 SHOWN = ("submitted", "returned", "accepted", "declined", "late", "skipped")
-EQUAL_LIMIT = 1_000  # examples that one click accepts
+EQUAL_LIMIT = 300  # examples that one click accepts: some seconds of work
+LOOKED_AT = 200  # examples read at once
 MEASURED_AT_ONCE = 500
 
 
@@ -76,7 +78,7 @@ def _as_seen(example: Example, seen: str) -> Example:
 
 
 @transaction.atomic
-def accept_equal(*, task: Task, by: User, ids: Iterable[int] | None = None) -> BulkChange | None:
+def accept_equal(*, task: Task, by: User) -> BulkChange | None:
     """Accept every waiting example of which all answers are equal, at most EQUAL_LIMIT. None: there is none.
 
     An example that has fewer than two answers is left to a reviewer. What somebody else decides meanwhile is skipped.
@@ -84,23 +86,26 @@ def accept_equal(*, task: Task, by: User, ids: Iterable[int] | None = None) -> B
     from curation import answers
 
     form = answers.load_form(task.form)
-    waiting = Example.objects.alive().filter(task=task, state="submitted", agreement__gte=1 - 1e-9)
-    if ids is not None:
-        waiting = waiting.filter(pk__in=list(ids))
+    waiting = Example.objects.alive().filter(task=task, state="submitted", agreement__gte=1 - 1e-9).order_by("pk")
     taken: list[int] = []
-    locked = waiting.order_by("pk").select_for_update(skip_locked=True, no_key=True)[:EQUAL_LIMIT]
-    examples = {one.pk: one for one in locked}
-    by_example: dict[int, list[Annotation]] = {}
-    found = Annotation.objects.filter(example_id__in=examples, state="submitted").order_by("submitted_at", "pk")
-    for annotation in found:
-        by_example.setdefault(annotation.example_id, []).append(annotation)
-    for pk, given in by_example.items():
-        if len(given) < 2 or not all(answers.same(form, given[0].answer, other.answer) for other in given[1:]):
-            continue
-        accepting.accept(
-            example=examples[pk], by=by, answer=given[0].answer, annotation=given[0], facts={"rule": "all equal"}
-        )
-        taken.append(pk)
+    last = 0
+    while len(taken) < EQUAL_LIMIT:
+        some = waiting.filter(pk__gt=last).select_for_update(skip_locked=True, no_key=True)[:LOOKED_AT]
+        examples = {one.pk: one for one in some}
+        if not examples:
+            break
+        last = max(examples)
+        for pk, given in _submitted(examples).items():
+            alike = len(given) > 1 and all(answers.same(form, given[0].answer, other.answer) for other in given[1:])
+            if alike and len(taken) < EQUAL_LIMIT:
+                accepting.accept(
+                    example=examples[pk],
+                    by=by,
+                    answer=given[0].answer,
+                    annotation=given[0],
+                    facts={"rule": "all equal"},
+                )
+                taken.append(pk)
     if not taken:
         return None
     return BulkChange.objects.create(
@@ -108,11 +113,17 @@ def accept_equal(*, task: Task, by: User, ids: Iterable[int] | None = None) -> B
     )
 
 
+def _submitted(ids: Iterable[int]) -> dict[int, list[Annotation]]:
+    """The answers that wait, by example, earliest first."""
+    found: dict[int, list[Annotation]] = {}
+    for one in Annotation.objects.filter(example_id__in=list(ids), state="submitted").order_by("submitted_at", "pk"):
+        found.setdefault(one.example_id, []).append(one)
+    return found
+
+
 @transaction.atomic
 def undo_accept_equal(*, change: BulkChange, by: User) -> int:
     """Open what one click accepted. Examples that were changed since stay as they are; returns how many are open."""
-    from django.utils import timezone
-
     if not BulkChange.objects.filter(pk=change.pk, undone_at=None).update(undone_at=timezone.now()):
         return 0
     ids = change.before.get("reopen", [])
@@ -140,10 +151,7 @@ def measure_waiting(limit: int = MEASURED_AT_ONCE) -> int:
         .select_related("task")
         .order_by("-pk")[:limit]
     )
-    by_example: dict[int, list[Annotation]] = {}
-    given = Annotation.objects.filter(example__in=missing, state="submitted").order_by("submitted_at", "pk")
-    for annotation in given:
-        by_example.setdefault(annotation.example_id, []).append(annotation)
+    by_example = _submitted([one.pk for one in missing])
     measured = 0
     for example in missing:
         mine = by_example.get(example.pk, [])

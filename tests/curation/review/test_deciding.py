@@ -238,3 +238,21 @@ def test_undo_leaves_what_was_decided_again(cast, task, second, as_):
     client.post(to, {"do": "undo"})
     assert list(Example.objects.order_by("pk").values_list("state", flat=True)) == ["accepted", "submitted"]
     assert Annotation.objects.filter(state="accepted").count() == 2
+
+
+def test_those_that_only_look_equal_do_not_stand_in_the_way_of_others(cast, second, as_, monkeypatch):
+    from curation.actions import reviewing
+
+    monkeypatch.setattr(reviewing, "LOOKED_AT", 2)
+    monkeypatch.setattr(reviewing, "EQUAL_LIMIT", 2)
+    task = made.task(cast.team, name="Rated", wanted=2, form=[made.OUTPUT, made.RATING])
+    made.examples(task, 6)
+    for user, clarity in ((cast.annotator, 1), (second, 2)):
+        for number in range(6):  # the optional rating of the first three differs; agreement is 1 all the same
+            made.submitted(task, user, {"output": "same"} | ({"clarity": clarity} if number < 3 else {}))
+    assert set(task.examples.values_list("agreement", flat=True)) == {1.0}
+    client, url = as_("curator"), reverse("review", args=[task.pk])
+    for accepted in (2, 3, 3):
+        client.post(url, {"do": "accept_equal"})
+        states = list(task.examples.order_by("pk").values_list("state", flat=True))
+        assert (states.count("accepted"), states[:3]) == (accepted, ["submitted"] * 3)
