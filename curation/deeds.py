@@ -26,6 +26,8 @@ SAYS: dict[str, str] = {
     "demonstration.added": "added a demonstration to",
     "demonstration.changed": "changed a demonstration of",
     "demonstration.deleted": "deleted a demonstration of",
+    "examples.bulk": "changed examples of",
+    "examples.bulk_undone": "took back a change of examples of",
     "import.started": "started an import",
     "import.finished": "brought in",
     "import.cancelled": "cancelled an import",

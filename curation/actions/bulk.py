@@ -4,8 +4,10 @@ What was changed since by somebody else stays as it is when a deed is undone. Lo
 made), examples in the order of their ids, then their answers and slots.
 """
 
+import json
 from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from django.db import connection, transaction
@@ -63,7 +65,7 @@ def change_many(
         task=task, action=deed, examples=len(changed), before=before, by=by, at=now,
         facts={"value": value, "query": query[:2_000]},
     )  # fmt: skip
-    _events(task, by, changed, chosen.event, now, chosen.facts(value) | {"bulk": made.pk})
+    _events(changed, chosen.event, task=task, by=by, at=now, facts=chosen.facts(value) | {"bulk": made.pk})
     audit(
         "examples.bulk", actor=by, team=task.team, target=task, deed=deed, examples=len(changed), bulk=made.pk,
         name=task.name,
@@ -79,10 +81,9 @@ def undo(*, change: BulkChange, by: User) -> int:
     Raises `Fault` bulk.undone if somebody was faster.
     """
     if change.action == "accept_equal":
-        opened = reviewing.undo_accept_equal(change=change, by=by)
-        if not opened and not BulkChange.objects.filter(pk=change.pk, undone_at=None).exists():
-            _still(change)
-        return opened
+        if change.undone_at is not None:
+            raise Fault("bulk.undone")
+        return reviewing.undo_accept_equal(change=change, by=by)
     deed, task = DEEDS[change.action], change.task
     if deed.makes_slots or deed.undo_makes_slots:
         _people(task)
@@ -91,18 +92,13 @@ def undo(*, change: BulkChange, by: User) -> int:
         raise Fault("bulk.undone")
     _lock(task, deed.ids(change.before))
     back = deed.undo(task, by, change.before, (change.facts or {}).get("value"), now)
-    _events(task, by, back, "undone", now, {"bulk": change.pk, "deed": change.action})
+    _events(back, "undone", task=task, by=by, at=now, facts={"bulk": change.pk, "deed": change.action})
     audit(
         "examples.bulk_undone", actor=by, team=task.team, target=task, deed=change.action, examples=len(back),
         bulk=change.pk, name=task.name,
     )  # fmt: skip
     deed.follow(back)
     return len(back)
-
-
-def _still(change: BulkChange) -> None:
-    if change.undone_at is not None:
-        raise Fault("bulk.undone")
 
 
 def _ids(task: Task, examples: QuerySet[Example] | Iterable[int]) -> list[int]:
@@ -128,8 +124,6 @@ def _people(task: Task) -> None:
     list(TaskMember.objects.filter(task=task).order_by("pk").select_for_update(no_key=True).values_list("pk"))
 
 
-def _events(task: Task, by: User, ids: list[int], kind: str, at: Any, facts: dict[str, Any]) -> None:
-    import json
-
+def _events(ids: list[int], kind: str, *, task: Task, by: User, at: datetime, facts: dict[str, Any]) -> None:
     with connection.cursor() as cursor:
         cursor.execute(EVENTS, [task.pk, by.pk, at, kind, json.dumps(facts), ids])

@@ -2,7 +2,7 @@
 
     ask = read({"q": 'glucose tag:hard -source:old instruction:"in one line"', "sort": "oldest"})
     ask.text        # "glucose"
-    ask.terms       # (Term("tag", "hard"), Term("source", "old", False), Term("instruction", "in one line"))
+    ask.terms       # (Term("tag", "hard"), Term("source", "old", False), Term("instruction", "in one line", phrase=True))
 
 Only the names below reach the database; any other `word:` is text like the rest.
 """
@@ -10,6 +10,7 @@ Only the names below reach the database; any other `word:` is text like the rest
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from typing import Any
 from urllib.parse import urlencode
 
 MAX_TEXT = 500  # characters of the search box that count
@@ -64,6 +65,7 @@ class Term:
     field: str
     value: str
     wanted: bool = True
+    phrase: bool = False  # it stood in quotation marks
 
     @property
     def begins(self) -> str | None:
@@ -96,7 +98,9 @@ class Asked:
     @property
     def folded(self) -> bool:
         """Whether one of the filters behind the fold is set."""
-        return bool(self.tag or self.source or self.origin or self.annotator or self.marks or self.added or self.changed)
+        return bool(
+            self.tag or self.source or self.origin or self.annotator or self.marks or self.added or self.changed
+        )
 
     def pairs(self, *, order: bool = True) -> list[tuple[str, str]]:
         found = [(name, str(getattr(self, name))) for name in NAMES if getattr(self, name)]
@@ -112,7 +116,10 @@ class Asked:
         """The query without one filter."""
         if name == "has":
             return replace(self, marks=tuple(one for one in self.marks if one != mark)).query
-        return replace(self, **{name: 0 if name == "annotator" else ""}).query
+        if name == "annotator":
+            return replace(self, annotator=0).query
+        blank: dict[str, Any] = {name: ""}
+        return replace(self, **blank).query
 
     def sorted_by(self, sort: str) -> str:
         return replace(self, sort=sort).query
@@ -160,7 +167,7 @@ def split(q: str) -> tuple[str, tuple[Term, ...]]:
         value = (found[3] if found[3] is not None else found[4]).strip()
         if not value or len(terms) == MAX_TERMS:
             return found[0]
-        terms.append(Term(found[2].lower(), value, not found[1]))
+        terms.append(Term(found[2].lower(), value, not found[1], found[3] is not None))
         return " "
 
     return " ".join(_TERM.sub(take, q).split()), tuple(terms)

@@ -25,21 +25,21 @@ NOTHING = Q(pk__in=[])
 
 def rows(task: Task, ask: Asked) -> QuerySet[Example]:
     """The examples that are asked for, in no order. Deleted ones only where the question names them."""
-    found = Example.objects.filter(task=task)
+    found: QuerySet[Example] = Example.objects.filter(task=task)
     found = found.filter(deleted_at__isnull=ask.state != "deleted")
     if ask.state:
-        found = STATES[ask.state](found, task)
+        found = found.filter(STATES[ask.state](task))
     if ask.tag:
         found = found.filter(tags__contains=[ask.tag[:60]])
     if ask.source:
         found = found.filter(source=ask.source)
     if ask.origin:
-        found = _origin(found, ask.origin)
+        found = found.filter(_origin(ask.origin))
     if ask.annotator:
         answered = Annotation.objects.filter(task=task, annotator_id=ask.annotator).exclude(state="draft")
         found = found.filter(pk__in=answered.values("example"))
     for mark in ask.marks:
-        found = MARKS[mark](found, task)
+        found = found.filter(MARKS[mark](task))
     if ask.added:
         found = found.filter(created_at__gte=timezone.now() - SPANS[ask.added])
     if ask.changed:
@@ -50,56 +50,49 @@ def rows(task: Task, ask: Asked) -> QuerySet[Example]:
     return matching(found, ask.text)
 
 
-# --- states ---
+# --- states and marks ---
 
 
-def _in_work(found: QuerySet[Example], task: Task) -> QuerySet[Example]:
+def _in_work(task: Task) -> Q:
     held = Slot.objects.filter(task=task, state="claimed", gold=False)
-    return found.filter(pk__in=held.values("example"))
+    return Q(pk__in=held.values("example"))
 
 
-def _returned(found: QuerySet[Example], task: Task) -> QuerySet[Example]:
-    given_back = Annotation.objects.filter(task=task, state="returned")
-    return found.filter(pk__in=given_back.values("example"))
+def _returned(task: Task) -> Q:
+    return Q(pk__in=Annotation.objects.filter(task=task, state="returned").values("example"))
 
 
-def _plain(state: str) -> Callable[[QuerySet[Example], Task], QuerySet[Example]]:
-    return lambda found, task: found.filter(state=state)
-
-
-STATES: dict[str, Callable[[QuerySet[Example], Task], QuerySet[Example]]] = {
-    "open": _plain("open"),
-    "in_work": _in_work,
-    "submitted": _plain("submitted"),
-    "returned": _returned,
-    "accepted": _plain("accepted"),
-    "rejected": _plain("rejected"),
-    "deleted": lambda found, task: found,  # chosen above
-}
-
-
-# --- marks ---
-
-
-def _unchanged(found: QuerySet[Example], task: Task) -> QuerySet[Example]:
+def _unchanged(task: Task) -> Q:
     taken = Annotation.objects.filter(task=task, unchanged=True, state__in=["submitted", "accepted"])
-    return found.filter(pk__in=taken.values("example"))
+    return Q(pk__in=taken.values("example"))
 
 
-MARKS: dict[str, Callable[[QuerySet[Example], Task], QuerySet[Example]]] = {
-    "suggestion": lambda found, task: found.filter(suggestion__isnull=False),
-    "gold": lambda found, task: found.filter(gold__isnull=False),
+def _always(meant: Q) -> Callable[[Task], Q]:
+    return lambda _: meant
+
+
+STATES: dict[str, Callable[[Task], Q]] = {
+    "open": _always(Q(state="open")),
+    "in_work": _in_work,
+    "submitted": _always(Q(state="submitted")),
+    "returned": _returned,
+    "accepted": _always(Q(state="accepted")),
+    "rejected": _always(Q(state="rejected")),
+    "deleted": _always(Q(deleted_at__isnull=False)),
+}
+MARKS: dict[str, Callable[[Task], Q]] = {
+    "suggestion": _always(Q(suggestion__isnull=False)),
+    "gold": _always(Q(gold__isnull=False)),
     "unchanged": _unchanged,
-    "disagreement": lambda found, task: found.filter(agreement__lt=1),
+    "disagreement": _always(Q(agreement__lt=1)),
 }
 
 
-def _origin(found: QuerySet[Example], asked: str) -> QuerySet[Example]:
+def _origin(asked: str) -> Q:
     kind, _, number = asked.partition("-")
-    found = found.filter(origin=kind)
-    if number and kind == "file":
-        return found.filter(incoming_id=int(number))
-    return found.filter(_run(Term("run", number), None)) if number else found
+    if not number:
+        return Q(origin=kind)
+    return Q(origin=kind, incoming_id=int(number)) if kind == "file" else _run(Term("run", number))
 
 
 # --- terms ---
@@ -109,7 +102,7 @@ def _words(path: str) -> Callable[[Term, Task], Q]:
     """Words in one part. The search table narrows it down; the part itself decides."""
 
     def meant(term: Term, task: Task) -> Q:
-        asked = SearchQuery(term.value, config="simple", search_type="websearch")
+        asked = SearchQuery(term.value, config="simple", search_type="phrase" if term.phrase else "websearch")
         anywhere = ExampleText.objects.filter(example_id=OuterRef("pk"), words=asked)
         within = Example.objects.annotate(
             part=SearchVector(Cast(KeyTextTransform(path, "content"), TextField()), config="simple")
@@ -140,7 +133,7 @@ def _pool(term: Term, task: Task) -> Q:
     return Q(origin="run", lineage__pool_name=term.value)
 
 
-def _run(term: Term, task: Task | None) -> Q:
+def _run(term: Term, task: Task | None = None) -> Q:
     """People know a run by its number. The text of it is what the index `example_run` holds."""
     number = term.value.lstrip("#").lstrip("0")
     return Q(Exact(KeyTextTransform("run_number", "lineage"), number), origin="run") if number else NOTHING
