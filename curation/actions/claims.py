@@ -154,14 +154,19 @@ def _claim_after(
         "task": task.pk, "user": user.pk, "place": place.pk, "order": start[0], "slot": start[1], "lasts": lasts,
         "guidelines": latest_guidelines(task),
     }  # fmt: skip
-    with connection.cursor() as cursor:
-        cursor.execute(CLAIM, values)
-        row = cursor.fetchone()
-    if row is None:
-        return None
-    found = _annotation(task, row)
-    found.held_until, place.cursor_order, place.cursor_slot = row[-3:]  # type: ignore[attr-defined]
-    return found
+    while True:
+        with connection.cursor() as cursor:
+            cursor.execute(CLAIM, values)
+            row = cursor.fetchone()
+        if row is None:
+            return None
+        found = _annotation(task, row)
+        found.held_until, place.cursor_order, place.cursor_slot = row[-3:]  # type: ignore[attr-defined]
+        if found.example.deleted_at is None and found.example.state in ("open", "submitted"):
+            return found
+        # A place that was given back after its example was decided or deleted: nobody is asked again.
+        Slot.objects.filter(pk=row[-1]).delete()
+        Annotation.objects.filter(pk=found.pk).delete()
 
 
 def latest_guidelines(task: Task) -> int:

@@ -31,7 +31,7 @@ class Reject(Deed):
             """
             WITH was AS (
               SELECT id, state FROM curation_example
-              WHERE id = ANY(%(ids)s) AND state IN ('open', 'submitted') AND deleted_at IS NULL
+              WHERE id = ANY(%(ids)s) AND state IN ('open', 'submitted') AND NOT gold_only AND deleted_at IS NULL
             ), gone AS (
               UPDATE curation_example e SET state = 'rejected', changed_at = %(now)s FROM was WHERE e.id = was.id
             )

@@ -13,6 +13,7 @@ from typing import Any
 
 from django.db import OperationalError, connection, transaction
 from django.db.models import QuerySet
+from psycopg.errors import QueryCanceled
 
 from curation.models import Example
 from curation.table.rows import ordering
@@ -133,6 +134,7 @@ def _beyond(found: QuerySet[Example], order: list[tuple[str, bool]], place: Plac
 
 def count(found: QuerySet[Example]) -> Number:
     """Exact up to `EXACT` rows; more, or rows that take long to count, are told by the planner's estimate."""
+    least = 1
     try:
         with transaction.atomic(), connection.cursor() as cursor:
             cursor.execute("SELECT current_setting('statement_timeout')")
@@ -140,11 +142,13 @@ def count(found: QuerySet[Example]) -> Number:
             cursor.execute(LIMIT, [str(COUNT_MS)])
             number = found.order_by()[: EXACT + 1].count()
             cursor.execute(LIMIT, [usual])
-    except OperationalError:
-        number = EXACT + 1
-    if number <= EXACT:
-        return Number(number, True)
-    return Number(_rounded(max(_estimate(found), EXACT)), False)
+        if number <= EXACT:
+            return Number(number, True)
+        least = EXACT
+    except OperationalError as error:
+        if not isinstance(error.__cause__, QueryCanceled):
+            raise
+    return Number(_rounded(max(_estimate(found), least)), False)
 
 
 def _estimate(found: QuerySet[Example]) -> int:

@@ -34,8 +34,10 @@ STORED = (
 def standing(task: Task) -> dict[str, Any]:
     """All that a deed may change, of every example with its slots and answers; `changed_at` moves on its own."""
     slots: dict[int, Any] = {}
-    for pk, number, state, who, order in Slot.objects.filter(task=task).order_by("example", "number").values_list(
-        "example_id", "number", "state", "annotator_id", "order"
+    for pk, number, state, who, order in (
+        Slot.objects.filter(task=task)
+        .order_by("example", "number")
+        .values_list("example_id", "number", "state", "annotator_id", "order")
     ):
         slots.setdefault(pk, []).append((number, state, who, order))
     answers: dict[int, Any] = {}

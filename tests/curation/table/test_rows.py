@@ -40,7 +40,10 @@ def test_what_is_no_field_is_text(task):
     assert found(task, "content__icontains: yes") == {"a"}
 
 
-@pytest.mark.parametrize("q", ["tag:'; --", 'instruction:"', "key:%", "\0", "a" * 5_000, "-", "run:9" * 40, "label:\ud800", "()&|!:*"])
+@pytest.mark.parametrize(
+    "q",
+    ["tag:'; --", 'instruction:"', "key:%", "\0", "a" * 5_000, "-", "run:9" * 40, "label:\ud800", "()&|!:*"],
+)
 def test_nothing_that_is_typed_breaks_it(task, q):
     made.one(task, "a")
     found(task, q)
