@@ -2,6 +2,7 @@
 
 import random
 import time
+from itertools import pairwise
 
 import pytest
 
@@ -37,7 +38,7 @@ def test_both_texts_can_be_read_off_and_it_is_quick(name):
     assert time.perf_counter() - began < 4
     assert "".join(one.text for one in found if one.kind != "new") == before
     assert "".join(one.text for one in found if one.kind != "cut") == after
-    assert all(one.kind != other.kind for one, other in zip(found, found[1:], strict=False))
+    assert all(one.kind != other.kind for one, other in pairwise(found))
 
 
 def test_only_the_word_that_changed_is_marked():
