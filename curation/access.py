@@ -7,6 +7,7 @@ from django.http import Http404
 from curation.models import (
     Annotation,
     ApiToken,
+    BulkChange,
     Example,
     ExampleImport,
     Invitation,
@@ -157,6 +158,14 @@ def annotation(user: User, annotation_id: int, need: Role = ANNOTATE) -> Annotat
 
 def example_import(user: User, import_id: int, need: Role = VIEW) -> ExampleImport:
     found = ExampleImport.objects.select_related("task", "job").filter(pk=import_id).first()
+    if found is None or found.task.deleted_at is not None:
+        raise Http404
+    found.task.team = team_of(user, found.task.team_id, need)
+    return found
+
+
+def bulk_change(user: User, bulk_id: int, need: Role = VIEW) -> BulkChange:
+    found = BulkChange.objects.select_related("task").filter(pk=bulk_id).first()
     if found is None or found.task.deleted_at is not None:
         raise Http404
     found.task.team = team_of(user, found.task.team_id, need)

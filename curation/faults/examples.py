@@ -9,6 +9,16 @@ register(
             "An example with the key {key} is in {task}.",
             "Open that one, or give this one another id.",
         ),
+        "example.too_many_parts": Text(
+            "This example has too many parts for a page",
+            "A page changes at most {turns} turns and {outputs} outputs.",
+            "Change it by the API, or import it anew.",
+        ),
+        "example.unreadable": Text(
+            "The text of this example cannot be read",
+            "It was stored by another version, or changed outside of Winnow.",
+            "Look at its history, and go back to an earlier revision.",
+        ),
         "bulk.too_many": Text(
             "More examples than one change takes",
             "One change takes at most {limit} examples. Nothing was changed.",
