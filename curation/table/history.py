@@ -95,7 +95,8 @@ def history(example: Example, user: User, *, curator: bool, hide: bool) -> list[
         entries.append(entry)
     for one in revisions[:REVISIONS]:
         if one.number not in seen and (one.number > 1 or not hide):
-            entry = Entry(one.at, str(one.by or "") or "It", FROM_REVISION[Revision.Why(one.why)], one.why)
+            who = "It" if one.why == Revision.Why.CAME else str(one.by or "A program")
+            entry = Entry(one.at, who, FROM_REVISION[Revision.Why(one.why)], one.why)
             _attach(entry, example, one.number, told)
             entries.append(entry)
     if not any(entry.number == 1 for entry in entries):
