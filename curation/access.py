@@ -1,5 +1,7 @@
 """The only door to curation's objects. Strangers get 404, members without the right get 403."""
 
+from collections.abc import Iterable
+
 from django.core.exceptions import PermissionDenied
 from django.db import connection
 from django.http import Http404
@@ -170,3 +172,10 @@ def bulk_change(user: User, bulk_id: int, need: Role = VIEW) -> BulkChange:
         raise Http404
     found.task.team = team_of(user, found.task.team_id, need)
     return found
+
+
+def last_change(task: Task, number: str, deeds: Iterable[str]) -> BulkChange | None:
+    """The change of examples that an address names, if it is one of this task and can still be undone."""
+    if not number.isdecimal() or len(number) > 18:
+        return None
+    return BulkChange.objects.filter(pk=int(number), task=task, undone_at=None, action__in=list(deeds)).first()

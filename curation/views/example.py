@@ -14,7 +14,7 @@ from curation.actions import accepting, bulk, examples
 from curation.actions.deeds_tags import MAX_TAGS, read_tag
 from curation.content import Content, ContentError, load
 from curation.forms import contents
-from curation.models import BulkChange, Example
+from curation.models import Example
 from curation.table.history import differences
 from curation.table.one import One
 from curation.views.examples import said
@@ -55,11 +55,8 @@ def _show(request: HttpRequest, found: Example, *, status: int = 200, **more: An
 
 
 def _done(request: HttpRequest, found: Example) -> dict[str, Any] | None:
-    number = request.GET.get("done", "")
-    if not number.isdecimal() or len(number) > 18:
-        return None
-    change = BulkChange.objects.filter(pk=int(number), task=found.task, undone_at=None, examples=1).first()
-    return {"change": change, "said": said(change)} if change and change.action in ONE_DEEDS else None
+    change = access.last_change(found.task, request.GET.get("done", ""), ONE_DEEDS)
+    return {"change": change, "said": said(change)} if change and change.examples == 1 else None
 
 
 def _tags(request: HttpRequest, found: Example) -> HttpResponse:
@@ -135,8 +132,7 @@ def _revision(found: Example, revision: int) -> Content | None:
 
 def _both(request: HttpRequest, found: Example, posted: contents.Posted, fault: Fault) -> HttpResponse:
     """Somebody was faster: her text, mine in the form, and what differs. Saving again saves mine over hers."""
-    fresh = Example.objects.get(pk=found.pk)
-    fresh.task = found.task
+    fresh = access.example(request.user, found.pk, access.CURATE)  # type: ignore[arg-type]
     theirs = _load(fresh.content)
     if theirs.kind != posted.content.kind:
         raise fault

@@ -49,11 +49,8 @@ def _show(request: HttpRequest, task: Task, *, status: int = 200, **more: Any) -
 
 def _done(request: HttpRequest, task: Task) -> dict[str, Any] | None:
     """The change that was just made, for those without a script: it can be undone."""
-    number = request.GET.get("done", "")
-    if not number.isdecimal() or len(number) > 18:
-        return None
-    change = BulkChange.objects.filter(pk=int(number), task=task, undone_at=None).first()
-    return {"change": change, "said": said(change)} if change and change.action in bulk.DEEDS else None
+    change = access.last_change(task, request.GET.get("done", ""), bulk.DEEDS)
+    return {"change": change, "said": said(change)} if change else None
 
 
 def said(change: BulkChange) -> str:

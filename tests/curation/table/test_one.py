@@ -240,7 +240,8 @@ def test_a_chat_is_edited_turn_by_turn(as_, task):
     client = as_("curator")
     sent = {
         "system": "Be brief.", "revision": "1", "turn-role": ["user", "assistant", "tool", "user", "assistant"],
-        "turn-text": ["And the dose, please?", "", "5 mg", "", "It is 5 mg."], "turn-extra": ["", '{"tool_calls": [2]}', "", "", ""],
+        "turn-text": ["And the dose, please?", "", "5 mg", "", "It is 5 mg."],
+        "turn-extra": ["", '{"tool_calls": [2]}', "", "", ""],
     }  # fmt: skip
     bad = client.post(url(one, "example_edit"), sent | {"turn-extra": ["", "{", "", "", ""]})
     assert bad.status_code == 422
