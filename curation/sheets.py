@@ -60,12 +60,9 @@ class Sheet:
     @cached_property
     def guidelines(self) -> Any:
         """The guidelines as rendered Markdown."""
-        text = self.guideline.text if self.guideline else ""
-        try:
-            from config.markdown import render
-        except ImportError:
-            return text
-        return render(text)
+        from config.markdown import render
+
+        return render(self.guideline.text if self.guideline else "")
 
     @cached_property
     def is_small(self) -> bool:

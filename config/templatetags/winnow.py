@@ -193,6 +193,14 @@ def shown(value: Any, limit: int = 2000) -> Shown:
 
 
 @register.filter
+def markdown(text: str) -> SafeString:
+    """Text that a member wrote as Markdown; what is HTML in it stays text."""
+    from config.markdown import render
+
+    return render(text or "")
+
+
+@register.filter
 def changed_to(before: Any, after: Any) -> list[tuple[str, list[Piece]]]:
     """(same | cut | new, pieces) of the way from one text to another, for `_diff.html`."""
     return [(change.kind, _pieces([(change.text, False)])) for change in changes(str(before or ""), str(after or ""))]

@@ -4,6 +4,7 @@ from typing import Any
 
 from django.db import IntegrityError, transaction
 from django.db.models import F, Max
+from django.utils import timezone
 
 from config.faults import Fault
 from curation.audit import audit
@@ -48,3 +49,22 @@ def write_guidelines(*, task: Task, by: User, text: str, note: str, number: int)
     Task.objects.filter(pk=task.pk).update(version=F("version") + 1)
     audit("guidelines.written", actor=by, team=task.team, target=task, number=made.number)
     return made
+
+
+@transaction.atomic
+def delete_task(*, task: Task, by: User) -> None:
+    """Out of all lists and queues; nothing of it is lost, and `restore_task` brings it back."""
+    if Task.objects.alive().filter(pk=task.pk).update(deleted_at=timezone.now(), version=F("version") + 1):
+        audit("task.deleted", actor=by, team=task.team, target=task, name=task.name)
+
+
+@transaction.atomic
+def restore_task(*, task: Task, by: User) -> None:
+    """Raises `Fault` task.name_taken if another task has taken its name meanwhile."""
+    try:
+        with transaction.atomic():
+            changed = Task.objects.filter(pk=task.pk, deleted_at__isnull=False).update(deleted_at=None)
+    except IntegrityError:
+        raise Fault("task.name_taken", name=task.name) from None
+    if changed:
+        audit("task.restored", actor=by, team=task.team, target=task, name=task.name)

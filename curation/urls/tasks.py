@@ -2,8 +2,13 @@
 
 from django.urls import URLPattern, path
 
-from curation.views import forms
+from curation.views import forms, tasks
 
 urlpatterns: list[URLPattern] = [
+    path("t/<slug:slug>/tasks/", tasks.tasks, name="tasks"),
+    path("t/<slug:slug>/tasks/new/", tasks.task_new, name="task_new"),
+    path("tasks/<int:task_id>/", tasks.task, name="task"),
+    path("tasks/<int:task_id>/edit/", tasks.task_edit, name="task_edit"),
+    path("tasks/<int:task_id>/delete/", tasks.task_delete, name="task_delete"),
     path("tasks/<int:task_id>/form/", forms.task_form, name="task_form"),
 ]

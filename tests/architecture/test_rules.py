@@ -67,7 +67,7 @@ def managers(text: str) -> list[int]:
 
 
 RULES = [
-    ("nothing is declared safe by hand", markers_of_trust, APPS, "x = mark_safe(text)", set()),
+    ("nothing is declared safe by hand", markers_of_trust, APPS, "x = mark_safe(text)", {"config/markdown.py"}),
     ("no pickle", pickling, APPS, "import pickle\npickle.loads(b'')", set()),
     ("no bare save of an existing row", bare_saves, APPS, "row.save()", {"curation/adapter.py"}),
     (
