@@ -58,9 +58,17 @@ def matching(queryset: QuerySet[Example], text: str) -> QuerySet[Example]:
 
     Words as in a web search: all of them, "a phrase", or, -without. Any input is allowed; an empty one filters nothing.
     """
+    found = meant(text)
+    if found is None:
+        return queryset
+    return queryset.filter(Exists(ExampleText.objects.filter(found, example_id=OuterRef("pk"))))
+
+
+def meant(text: str) -> Q | None:
+    """What `matching` asks of `ExampleText`. None: of nothing."""
     asked = text.replace("\0", " ").encode("utf-8", "ignore").decode()[:MAX_QUERY].strip()
     if not asked:
-        return queryset
+        return None
     found = Q(words=SearchQuery(asked, config="simple", search_type="websearch"))
     words = re.findall(r"\w+", asked)
     if words and " ".join(words) == " ".join(asked.split()):  # plain words: the last one may be unfinished
@@ -69,7 +77,7 @@ def matching(queryset: QuerySet[Example], text: str) -> QuerySet[Example]:
     if len(asked) >= 3:  # trigrams need three characters
         part = asked.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
         found |= Q(start__ilike=f"%{part}%")
-    return queryset.filter(Exists(ExampleText.objects.filter(found, example_id=OuterRef("pk"))))
+    return found
 
 
 def coverage(task: Task) -> tuple[int, int]:

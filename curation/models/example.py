@@ -5,6 +5,7 @@ from django.contrib.postgres.fields import ArrayField
 from django.contrib.postgres.indexes import BrinIndex, GinIndex
 from django.contrib.postgres.search import SearchVectorField
 from django.db import models
+from django.db.models.fields.json import KeyTextTransform
 from django.urls import reverse
 from django.utils import timezone
 from pgvector.django import HalfVectorField, HnswIndex
@@ -98,6 +99,36 @@ class Example(models.Model):
             ),
             models.Index(fields=["task", "id"], name="example_gold", condition=models.Q(gold__isnull=False)),
             models.Index(fields=["incoming"], name="example_incoming", condition=models.Q(incoming__isnull=False)),
+            # The orders and filters of the table of examples. Each holds only rows that differ from the most.
+            models.Index(
+                fields=["task", "-changed_at", "-id"], name="example_changed", condition=models.Q(deleted_at=None)
+            ),
+            models.Index(fields=["task", "-priority", "id"], name="example_priority", condition=models.Q(deleted_at=None)),
+            models.Index(
+                fields=["task", "source", "id"], name="example_source",
+                condition=~models.Q(source="") & models.Q(deleted_at=None),
+            ),
+            models.Index(
+                fields=["task", "origin", "id"], name="example_origin",
+                condition=~models.Q(origin="file") & models.Q(deleted_at=None),
+            ),
+            models.Index(
+                "task", KeyTextTransform("run_number", "lineage"), "id", name="example_run", condition=models.Q(origin="run")
+            ),
+            BrinIndex(fields=["created_at"], name="example_added", pages_per_range=32),
+            GinIndex(fields=["tags"], name="example_tags", condition=~models.Q(tags=[])),
+            GinIndex(
+                fields=["answer"], name="example_answer", opclasses=["jsonb_path_ops"],
+                condition=models.Q(answer__isnull=False),
+            ),
+            models.Index(fields=["task", "id"], name="example_deleted", condition=models.Q(deleted_at__isnull=False)),
+            models.Index(
+                fields=["task", "id"], name="example_suggested",
+                condition=models.Q(suggestion__isnull=False, deleted_at=None),
+            ),
+            models.Index(
+                fields=["task", "id"], name="example_differs", condition=models.Q(agreement__lt=1, deleted_at=None)
+            ),
         ]  # fmt: skip
 
     def __str__(self) -> str:

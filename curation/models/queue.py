@@ -116,6 +116,7 @@ class Annotation(models.Model):
                 name="annotation_aside",
                 condition=models.Q(state__in=["late", "skipped"]),
             ),
+            models.Index(fields=["task", "example"], name="annotation_unchanged", condition=models.Q(unchanged=True)),
         ]
 
     def __str__(self) -> str:

@@ -88,7 +88,8 @@ def history(example: Example, user: User, *, curator: bool, hide: bool) -> list[
     entries, seen = [], set()
     for event in events:
         number = event.facts.get("revision")
-        entry = Entry(event.at, people.get(event.actor_id or 0, "A rule"), _says(event), event.kind, **_more(event))
+        entry = Entry(event.at, people.get(event.actor_id or 0, "A rule"), _says(event), event.kind)
+        entry.note, entry.facts = _more(event)
         if isinstance(number, int) and number in _numbers(revisions):
             _attach(entry, example, number, told)
             seen.add(number)
@@ -137,14 +138,14 @@ def _says(event: ExampleEvent) -> str:
     return SAYS.get(event.kind, event.kind.replace("_", " "))
 
 
-def _more(event: ExampleEvent) -> dict[str, str]:
+def _more(event: ExampleEvent) -> tuple[str, str]:
     facts = event.facts
     note = next((str(facts[name]) for name in ("feedback", "reason", "why") if facts.get(name)), "")
     said = [f"{sign}{tag}" for name, sign in (("added", "+ "), ("removed", "− ")) for tag in facts.get(name) or []]
     said += [str(facts[name]) for name in ("priority", "wanted") if event.kind == name and name in facts]
     if facts.get("bulk"):
         said.append("with others")
-    return {"note": note, "facts": ", ".join(said)}
+    return note, ", ".join(said)
 
 
 # --- what changed ---

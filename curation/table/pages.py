@@ -1,7 +1,7 @@
 """What the page of the table shows: rows with their facts, what is chosen, how many there are, and what can be chosen."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from django.db import connection
@@ -14,7 +14,6 @@ from curation.models import Annotation, Example, ExampleText, Slot, Task, User
 from curation.searching import KIND, coverage
 from curation.table import asking, paging
 from curation.table.asking import Asked
-from curation.table.rows import rows
 from curation.working import asked, provenance
 from jobs.models import Job
 
@@ -65,11 +64,12 @@ class Row:
 
 def table(task: Task, user: User, ask: Asked, place: str, *, curator: bool) -> dict[str, Any]:
     """The rows of one page and the ways to the next; as many queries for one row as for fifty."""
-    found = rows(task, ask)
+    found = paging.look(task, ask)
+    light = replace(found, rows=_light(found.rows))
     at = paging.read_place(place, ask.sort)
-    page = paging.page(_light(found), ask.sort, at)
+    page = paging.page(light, ask.sort, at)
     if at is not None and not page.rows:  # what stood there is gone: begin again
-        page = paging.page(_light(found), ask.sort, None)
+        page = paging.page(light, ask.sort, None)
     return {
         "ask": ask, "rows": _told(task, user, page.rows, curator=curator), "number": paging.count(found),
         "first": at is not None and bool(page.before), "before": page.before, "after": page.after,

@@ -7,21 +7,28 @@ that a person could not ask for anyway; one that cannot be read is the first pag
 import base64
 import binascii
 import json
-from dataclasses import dataclass
+from bisect import bisect_left, bisect_right
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeVar
 
 from django.db import OperationalError, connection, transaction
 from django.db.models import QuerySet
 from psycopg.errors import QueryCanceled
 
-from curation.models import Example
-from curation.table.rows import ordering
+from curation.models import Example, Task
+from curation.table.asking import Asked
+from curation.table.rows import in_words, ordering
+from curation.table.rows import rows as every_row
+
+T = TypeVar("T")
 
 PAGE = 50
 EXACT = 10_000  # so many rows are counted; above, the planner's estimate is told
 COUNT_MS = 60  # and no longer than this
-LIMIT = "SELECT set_config('statement_timeout', %s, true)"
+PROBE = 20_000  # ids that the search table is asked for before the rows are read in their order
+CHUNK = 1_000  # of them at a time
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,10 +96,61 @@ def _value(name: str, raw: Any) -> Any:
     return raw
 
 
-def page(found: QuerySet[Example], sort: str, place: Place | None, size: int = PAGE) -> Page:
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What a question found. `ids`: all that hold its words, ascending, where they are few.
+
+    `many`: they are too many to look at first; then the rows are read in their order and each is asked for the words.
+    The planner cannot choose between the two ways by itself, as it does not know how rare an unfinished word is; and
+    reading a million rows in order for the one that matches takes seconds.
+    """
+
+    rows: QuerySet[Example]
+    ids: list[int] | None = None
+    many: bool = False
+
+
+def look(task: Task, ask: Asked) -> Found:
+    """Asks the index of words first, for a bounded time."""
+    words = in_words(task, ask)
+    if words is None:
+        return Found(every_row(task, ask))
+    holding = words.order_by().values_list("pk", flat=True)[: PROBE + 1]
+    ids = within(COUNT_MS, lambda: list(holding), enable_seqscan="off", enable_indexscan="off")
+    if ids is None or len(ids) > PROBE:
+        return Found(every_row(task, ask), many=True)
+    return Found(every_row(task, replace(ask, text="")), sorted(ids))
+
+
+def within(ms: int, work: Callable[[], T], **planner: str) -> T | None:
+    """What a query gives, with some settings of the planner; None if it takes longer than `ms` milliseconds."""
+    settings = {"statement_timeout": str(ms)} | planner
+    names, values = list(settings), list(settings.values())
+    try:
+        with transaction.atomic(), connection.cursor() as cursor:
+            cursor.execute(
+                "SELECT array_agg(current_setting(n)), array_agg(set_config(n, v, true)) "
+                "FROM unnest(%s::text[], %s::text[]) AS s(n, v)", [names, values],
+            )  # fmt: skip
+            usual = cursor.fetchone()[0]
+            found = work()
+            cursor.execute(
+                "SELECT set_config(n, v, true) FROM unnest(%s::text[], %s::text[]) AS s(n, v)", [names, usual]
+            )
+            return found
+    except OperationalError as error:
+        if isinstance(error.__cause__, QueryCanceled):
+            return None
+        raise
+
+
+def page(found: Found, sort: str, place: Place | None, size: int = PAGE) -> Page:
     """The rows after (or before) a place, at most `size` of them."""
     back = place is not None and place.back
-    rows = _beyond(found, ordering(sort), place, size + 1)
+    if found.ids is None:
+        rows = _beyond(found.rows, ordering(sort), place, size + 1)
+    else:
+        rows = _few(found.rows, found.ids, sort, place, size + 1)
     more, rows = len(rows) > size, rows[:size]
     if not rows:
         return Page([])
@@ -105,6 +163,25 @@ def page(found: QuerySet[Example], sort: str, place: Place | None, size: int = P
         before=write_place(sort, rows[0], back=True) if earlier else "",
         after=write_place(sort, rows[-1], back=False) if later else "",
     )
+
+
+def _few(rows: QuerySet[Example], ids: list[int], sort: str, place: Place | None, most: int) -> list[Example]:
+    """Up to `most` of the rows with these ids, beyond a place: as many of the ids as it takes, where they give the order."""
+    order = ordering(sort)
+    if len(order) > 1:
+        return _beyond(rows.filter(pk__in=ids), order, place, most)
+    down = order[0][1] != (place is not None and place.back)
+    if place is not None:
+        at = place.values[0]
+        ids = ids[: bisect_left(ids, at)] if down else ids[bisect_right(ids, at) :]
+    ids = ids[::-1] if down else ids
+    found: list[Example] = []
+    for start in range(0, len(ids), CHUNK):
+        some = rows.filter(pk__in=ids[start : start + CHUNK]).order_by("-pk" if down else "pk")
+        found += some[: most - len(found)]
+        if len(found) == most:
+            break
+    return found
 
 
 def _beyond(found: QuerySet[Example], order: list[tuple[str, bool]], place: Place | None, most: int) -> list[Example]:
@@ -132,27 +209,19 @@ def _beyond(found: QuerySet[Example], order: list[tuple[str, bool]], place: Plac
 # --- how many ---
 
 
-def count(found: QuerySet[Example]) -> Number:
+def count(found: Found) -> Number:
     """Exact up to `EXACT` rows; more, or rows that take long to count, are told by the planner's estimate."""
-    least = 1
-    try:
-        with transaction.atomic(), connection.cursor() as cursor:
-            cursor.execute("SELECT current_setting('statement_timeout')")
-            usual = cursor.fetchone()[0]
-            cursor.execute(LIMIT, [str(COUNT_MS)])
-            number = found.order_by()[: EXACT + 1].count()
-            cursor.execute(LIMIT, [usual])
-        if number <= EXACT:
-            return Number(number, True)
-        least = EXACT
-    except OperationalError as error:
-        if not isinstance(error.__cause__, QueryCanceled):
-            raise
-    return Number(_rounded(max(_estimate(found), least)), False)
+    rows = found.rows.order_by()
+    if found.ids is not None:
+        rows = rows.filter(pk__in=found.ids)
+    number = None if found.many else within(COUNT_MS, rows[: EXACT + 1].count)
+    if number is not None and number <= EXACT:
+        return Number(number, True)
+    return Number(_rounded(max(_estimate(rows), 1 if number is None else EXACT)), False)
 
 
 def _estimate(found: QuerySet[Example]) -> int:
-    plan = json.loads(found.order_by().values("pk").explain(format="json"))
+    plan = json.loads(found.values("pk").explain(format="json"))
     return int(plan[0]["Plan"]["Plan Rows"])
 
 

@@ -11,7 +11,7 @@ from django.db.models.lookups import Exact
 from django.utils import timezone
 
 from curation.models import Annotation, Example, ExampleText, Slot, Task
-from curation.searching import matching
+from curation.searching import matching, meant
 from curation.table.asking import Asked, Term
 
 SPANS = {
@@ -30,7 +30,7 @@ def rows(task: Task, ask: Asked) -> QuerySet[Example]:
     if ask.state:
         found = found.filter(STATES[ask.state](task))
     if ask.tag:
-        found = found.filter(tags__contains=[ask.tag[:60]])
+        found = found.filter(_tagged(ask.tag))
     if ask.source:
         found = found.filter(source=ask.source)
     if ask.origin:
@@ -45,9 +45,23 @@ def rows(task: Task, ask: Asked) -> QuerySet[Example]:
     if ask.changed:
         found = found.filter(changed_at__gte=timezone.now() - SPANS[ask.changed], changed_at__gt=F("created_at"))
     for term in ask.terms:
-        meant = TERMS[term.field](term, task)
-        found = found.filter(meant if term.wanted else ~meant)
+        asked_for = TERMS[term.field](term, task)
+        found = found.filter(asked_for if term.wanted else ~asked_for)
     return matching(found, ask.text)
+
+
+def in_words(task: Task, ask: Asked) -> QuerySet[ExampleText] | None:
+    """Rows of the search table that hold every word of the question, or more. None: it asks for no words."""
+    text = meant(ask.text)
+    words = [_query(term) for term in ask.terms if term.wanted and term.field in PARTS]
+    if text is None and not words:
+        return None
+    found = ExampleText.objects.filter(task_id=task.pk)
+    if text is not None:
+        found = found.filter(text)
+    for one in words:
+        found = found.filter(words=one)
+    return found
 
 
 # --- states and marks ---
@@ -98,31 +112,44 @@ def _origin(asked: str) -> Q:
 # --- terms ---
 
 
+# Fields that are words in a part of the content.
+PARTS = {"instruction": "instruction", "input": "input", "output": "outputs", "turn": "messages", "system": "system"}
+
+
+def _query(term: Term) -> SearchQuery:
+    return SearchQuery(term.value, config="simple", search_type="phrase" if term.phrase else "websearch")
+
+
 def _words(path: str) -> Callable[[Term, Task], Q]:
     """Words in one part. The search table narrows it down; the part itself decides."""
 
-    def meant(term: Term, task: Task) -> Q:
-        asked = SearchQuery(term.value, config="simple", search_type="phrase" if term.phrase else "websearch")
+    def within_part(term: Term, task: Task) -> Q:
+        asked = _query(term)
         anywhere = ExampleText.objects.filter(example_id=OuterRef("pk"), words=asked)
         within = Example.objects.annotate(
             part=SearchVector(Cast(KeyTextTransform(path, "content"), TextField()), config="simple")
         ).filter(pk=OuterRef("pk"), part=asked)
         return Q(Exists(anywhere)) & Q(Exists(within))
 
-    return meant
+    return within_part
 
 
 def _text(name: str) -> Callable[[Term, Task], Q]:
-    def meant(term: Term, task: Task) -> Q:
+    def as_it_is(term: Term, task: Task) -> Q:
         if term.begins is None:
             return Q(**{name: term.value})
         return Q(**{f"{name}__startswith": term.begins}) & ~Q(**{name: ""})
 
-    return meant
+    return as_it_is
+
+
+def _tagged(tag: str) -> Q:
+    """The first part is what the index of tags is restricted to."""
+    return ~Q(tags=[]) & Q(tags__contains=[tag[:60]])
 
 
 def _tag(term: Term, task: Task) -> Q:
-    return ~Q(tags=[]) if term.value == "*" else Q(tags__contains=[term.value[:60]])
+    return ~Q(tags=[]) if term.value == "*" else _tagged(term.value)
 
 
 def _file(term: Term, task: Task) -> Q:
@@ -141,22 +168,18 @@ def _run(term: Term, task: Task | None = None) -> Q:
 
 def _label(term: Term, task: Task) -> Q:
     """A choice in any field of the form that offers choices."""
-    meant = NOTHING
+    chosen = NOTHING
     for field in task.form:
         name, value = str(field.get("name", "")), term.value
         if field.get("kind") in ("labels", "pair"):
-            meant |= Q(answer__contains={name: value}) | Q(answer__contains={name: [value]})
+            chosen |= Q(answer__contains={name: value}) | Q(answer__contains={name: [value]})
         elif field.get("kind") == "rating" and value.lstrip("-").isdecimal() and len(value) < 18:
-            meant |= Q(answer__contains={name: int(value)})
-    return meant & Q(answer__isnull=False)
+            chosen |= Q(answer__contains={name: int(value)})
+    return chosen & Q(answer__isnull=False)
 
 
 TERMS: dict[str, Callable[[Term, Task], Q]] = {
-    "instruction": _words("instruction"),
-    "input": _words("input"),
-    "output": _words("outputs"),
-    "turn": _words("messages"),
-    "system": _words("system"),
+    **{field: _words(path) for field, path in PARTS.items()},
     "source": _text("source"),
     "tag": _tag,
     "key": _text("key"),

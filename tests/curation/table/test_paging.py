@@ -42,10 +42,10 @@ def in_order(task, sort):
     return [one.pk for one in sorted(every, key=by[sort])]
 
 
-def walk(task, sort, *, start="", back=False, between=lambda: None):
+def walk(task, sort, *, q="", start="", back=False, between=lambda: None):
     seen, place = [], start
     for _ in range(60):
-        page = paging.page(rows(task, read({"sort": sort})), sort, paging.read_place(place, sort), SIZE)
+        page = paging.page(paging.look(task, read({"sort": sort, "q": q})), sort, paging.read_place(place, sort), SIZE)
         ids = [one.pk for one in page.rows]
         seen = ids + seen if back else seen + ids
         place = page.before if back else page.after
@@ -72,6 +72,32 @@ def test_rows_that_come_meanwhile_neither_repeat_nor_hide_others(task, sort):
     seen, _ = walk(task, sort, between=lambda: made_tasks.examples(task, 3) if task.examples.count() < 80 else None)
     assert len(seen) == len(set(seen))
     assert before <= set(seen)
+
+
+@pytest.mark.parametrize("sort", SORTS)
+@pytest.mark.parametrize("probe", [0, 3, 20_000])
+def test_a_search_shows_every_row_that_holds_the_words_once(task, sort, probe, monkeypatch):
+    """By their ids where they are few, one row after the other where they are many."""
+    monkeypatch.setattr(paging, "PROBE", probe)
+    monkeypatch.setattr(paging, "CHUNK", 2)
+    for q in ("letter", "number 1", "input:letter -key:letter-12", "letter key:letter-1*", "nowhere", "-nowhere"):
+        wanted = [pk for pk in in_order(task, sort) if rows(task, read({"q": q})).filter(pk=pk).exists()]
+        if "key" not in q:
+            assert paging.look(task, read({"q": q})).many == (len(wanted) > probe)
+        if not wanted:
+            continue
+        forward, last = walk(task, sort, q=q)
+        assert forward == wanted
+        if last.before:
+            assert walk(task, sort, q=q, start=last.before, back=True)[0] == wanted[: -len(last.rows)]
+
+
+def test_a_search_that_takes_too_long_is_answered_row_by_row(task, monkeypatch):
+    monkeypatch.setattr(paging, "within", lambda ms, work, **planner: None)
+    found = paging.look(task, read({"q": "letter"}))
+    assert found.many
+    assert len(paging.page(found, "newest", None, 20).rows) == 20
+    assert not paging.count(found).exact
 
 
 def test_a_row_that_goes_takes_none_with_it(task):
@@ -106,9 +132,9 @@ def test_a_place_of_another_order_does_not_count(task):
 
 
 def test_as_many_as_are_counted_are_told_exactly(task, monkeypatch):
-    every = rows(task, read({}))
+    every = paging.look(task, read({}))
     assert str(paging.count(every)) == "53"
-    assert paging.count(every.none()).value == 0
+    assert paging.count(paging.Found(every.rows.none())).value == 0
     monkeypatch.setattr(paging, "EXACT", 20)
     estimated = paging.count(every)
     assert not estimated.exact
@@ -123,8 +149,7 @@ def test_a_count_that_takes_too_long_is_an_estimate(task, monkeypatch):
         usual = cursor.fetchone()
     monkeypatch.setattr(paging, "COUNT_MS", 1)
     slow = rows(task, read({})).extra(where=["(SELECT pg_sleep(0.1)) IS NOT NULL"])
-    assert not paging.count(slow).exact
-    assert paging.count(rows(task, read({"q": "key:letter-1"}))).value in (1, paging.EXACT)
+    assert not paging.count(paging.Found(slow)).exact
     with connection.cursor() as cursor:
         cursor.execute("SHOW statement_timeout")
         assert cursor.fetchone() == usual
