@@ -15,5 +15,10 @@ register(
             "Confirm the change, or take it back. No answer is rewritten.",
             status=409,
         ),
+        "natural.file": Text(
+            "{file} is not brought in",
+            "{place} {why}",
+            "{mend} Nothing of this file was kept.",
+        ),
     }
 )
