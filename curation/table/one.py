@@ -1,6 +1,6 @@
 """What the page of one example shows: its text, answers that this person may see, where it came from, its history."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -14,6 +14,7 @@ from curation.table.history import Entry, history
 from curation.table.pages import answered
 from curation.working import Part, provenance, reading
 
+SO_FAR = "Output so far"  # what the page of annotation calls it
 SHOWN = ("submitted", "returned", "accepted", "declined", "late", "skipped")
 
 
@@ -43,7 +44,7 @@ class One:
 
     @property
     def parts(self) -> list[Part]:
-        return reading(self.content)
+        return [replace(one, label="Output") if one.label == SO_FAR else one for one in reading(self.content)]
 
     @cached_property
     def form(self) -> answers.Form:
