@@ -22,7 +22,7 @@ GOAL_MS = 100
 ROUNDS = 15
 FORM = [
     {"name": "output", "kind": "text", "title": "Output", "role": "output", "required": True, "options": {}},
-    {"name": "label", "kind": "labels", "title": "Label", "role": "meta", "required": False, "options": {"labels": ["yes", "no", "rare"]}},
+    {"name": "label", "kind": "labels", "title": "Label", "role": "meta", "options": {"labels": ["yes", "no", "rare"]}},
 ]
 MISSED: list[str] = []
 
@@ -33,12 +33,12 @@ CREATE TEMP TABLE texts AS SELECT t, (
 """
 # Ids run with n. Accepted ones lie at the beginning, open ones at the end, as work goes on; a few of each elsewhere.
 ROWS = """
-INSERT INTO curation_example (task_id, key, content, revision, state, wanted, done, priority, why_now, gold, gold_only, suggestion,
-  answer, tags, source, origin, lineage, chars, created_at, changed_at, accepted_at, agreement, deleted_at)
+INSERT INTO curation_example (task_id, key, content, revision, state, wanted, done, priority, why_now, gold, gold_only,
+  suggestion, answer, tags, source, origin, lineage, chars, created_at, changed_at, accepted_at, agreement, deleted_at)
 SELECT %(task)s, 'row-' || n, jsonb_build_object('kind', 'single', 'instruction', 'u' || n || ' ' || a.body, 'input', b.body,
     'outputs', CASE WHEN n < %(rows)s * 0.7 THEN jsonb_build_array(left(a.body, 120)) ELSE '[]'::jsonb END),
-  1, CASE WHEN n < %(rows)s * 0.7 THEN 'accepted' WHEN n %% 5000 = 1 THEN 'rejected' WHEN n %% 50 = 2 THEN 'submitted' ELSE 'open' END,
-  1, 0, CASE WHEN n %% 10 = 0 THEN (n * 7919 %% 1000) / 10.0 ELSE 0 END, '',
+  1, CASE WHEN n < %(rows)s * 0.7 THEN 'accepted'
+    WHEN n %% 5000 = 1 THEN 'rejected' WHEN n %% 50 = 2 THEN 'submitted' ELSE 'open' END, 1, 0, CASE WHEN n %% 10 = 0 THEN (n * 7919 %% 1000) / 10.0 ELSE 0 END, '',
   CASE WHEN n %% 2000 = 3 THEN '{"output": "x"}'::jsonb END, false,
   CASE WHEN n < %(rows)s * 0.3 THEN '{"answer": {"output": "x"}, "by": "file"}'::jsonb END,
   CASE WHEN n < %(rows)s * 0.7 THEN jsonb_build_object('output', left(a.body, 120), 'label',
@@ -49,7 +49,8 @@ SELECT %(task)s, 'row-' || n, jsonb_build_object('kind', 'single', 'instruction'
   CASE WHEN n >= 50 AND n %% 10 = 4 THEN jsonb_build_object('pool_name', 'open-pool', 'run', 900 + n %% 7, 'run_number',
     CASE WHEN n < 1000 THEN 99 ELSE n %% 7 END, 'method', 'zipfit') ELSE '{}'::jsonb END,
   600, now() - interval '100 days' + n * interval '60 days' / %(rows)s,
-  now() - interval '100 days' + n * interval '60 days' / %(rows)s + CASE WHEN n %% 100 = 5 THEN interval '39 days' ELSE interval '0' END,
+  now() - interval '100 days' + n * interval '60 days' / %(rows)s
+    + CASE WHEN n %% 100 = 5 THEN interval '39 days' ELSE interval '0' END,
   NULL, CASE WHEN n %% 3000 = 6 THEN 0.5 WHEN n %% 10 = 6 THEN 1 END,
   CASE WHEN n < %(rows)s AND n %% 25000 = 7 THEN now() END
 FROM generate_series(0, %(rows)s - 1) AS n
@@ -64,8 +65,9 @@ FROM curation_example WHERE task_id = %(task)s AND state = 'open'
 ANSWERS = """
 INSERT INTO curation_annotation (task_id, example_id, annotator_id, state, version, answer, revision, guidelines, suggested,
   unchanged, note, reason, feedback, seconds, submit_key, started_at, submitted_at)
-SELECT task_id, id, CASE WHEN id %% 40 = 0 THEN %(few)s ELSE %(many)s END, CASE WHEN id %% 30000 = 40 THEN 'returned' ELSE 'accepted' END,
-  1, answer, 1, 0, NULL, id %% 500 = 8, '', '', '', 5, '', now(), now()
+SELECT task_id, id, CASE WHEN id %% 40 = 0 THEN %(few)s ELSE %(many)s END,
+  CASE WHEN id %% 30000 = 40 THEN 'returned' ELSE 'accepted' END, 1, answer, 1, 0, NULL,
+  id %% 500 = 8, '', '', '', 5, '', now(), now()
 FROM curation_example WHERE task_id = %(task)s AND state = 'accepted'
 """
 
@@ -107,26 +109,67 @@ def fill(team: Any, people: list[Any], rows: int) -> Any:
 
 
 QUESTIONS = {
-    "all, newest": "", "all, oldest": "sort=oldest", "all, by priority": "sort=priority", "all, last changed": "sort=changed",
-    "state open": "state=open", "state open, oldest": "state=open&sort=oldest", "state open, by priority": "state=open&sort=priority",
-    "state accepted, newest": "state=accepted", "state submitted": "state=submitted", "state rejected": "state=rejected",
-    "in work": "state=in_work", "returned": "state=returned", "deleted": "state=deleted", "deleted, last changed": "state=deleted&sort=changed",
-    "tag common": "tag=common", "tag rare, newest": "tag=rare", "tag nowhere": "tag=nowhere", "no tag": "q=-tag:*",
-    "source": "source=source+7", "source, by priority": "source=source+7&sort=priority", "source rare, newest": "q=source:%22rare+source%22",
-    "source nowhere": "source=nowhere", "source begins": "q=source:rare*", "key": "q=key:row-77", "key begins": "q=key:row-77*",
-    "from files": "origin=file", "from the API, newest": "origin=api", "by hand (none)": "origin=hand", "from runs": "origin=run",
-    "from one run": "origin=run-3", "from a rare run, newest": "origin=run-99", "from no run": "q=run:12345",
-    "annotator of many": "annotator={many}", "annotator of few": "annotator={few}", "annotator of few, oldest": "annotator={few}&sort=oldest",
-    "suggestion, newest": "has=suggestion", "gold": "has=gold", "unchanged": "has=unchanged", "differ": "has=disagreement",
+    "all, newest": "",
+    "all, oldest": "sort=oldest",
+    "all, by priority": "sort=priority",
+    "all, last changed": "sort=changed",
+    "state open": "state=open",
+    "state open, oldest": "state=open&sort=oldest",
+    "state open, by priority": "state=open&sort=priority",
+    "state accepted, newest": "state=accepted",
+    "state submitted": "state=submitted",
+    "state rejected": "state=rejected",
+    "in work": "state=in_work",
+    "returned": "state=returned",
+    "deleted": "state=deleted",
+    "deleted, last changed": "state=deleted&sort=changed",
+    "tag common": "tag=common",
+    "tag rare, newest": "tag=rare",
+    "tag nowhere": "tag=nowhere",
+    "no tag": "q=-tag:*",
+    "source": "source=source+7",
+    "source, by priority": "source=source+7&sort=priority",
+    "source rare, newest": "q=source:%22rare+source%22",
+    "source nowhere": "source=nowhere",
+    "source begins": "q=source:rare*",
+    "key": "q=key:row-77",
+    "key begins": "q=key:row-77*",
+    "from files": "origin=file",
+    "from the API, newest": "origin=api",
+    "by hand (none)": "origin=hand",
+    "from runs": "origin=run",
+    "from one run": "origin=run-3",
+    "from a rare run, newest": "origin=run-99",
+    "from no run": "q=run:12345",
+    "annotator of many": "annotator={many}",
+    "annotator of few": "annotator={few}",
+    "annotator of few, oldest": "annotator={few}&sort=oldest",
+    "suggestion, newest": "has=suggestion",
+    "gold": "has=gold",
+    "unchanged": "has=unchanged",
+    "differ": "has=disagreement",
     "differ, submitted": "has=disagreement&state=submitted",
-    "label common": "q=label:yes", "label rare, newest": "q=label:rare",
-    "added, last week (none)": "added=week", "changed, last 7 days": "changed=week", "changed, last 30 days, oldest": "changed=month&sort=oldest",
-    "word in all": "q=the", "word in many": "q=w5", "word in few": "q=w19876", "word in one": "q=u4711", "word nowhere": "q=zebra",
-    "part of a word": "q=u471", "two words": "q=w5+w77", "phrase": "q=%22the+w1%22", "not a word": "q=the+-w5",
-    "word in many, oldest": "q=w5&sort=oldest", "word in many, by priority": "q=w5&sort=priority",
-    "instruction:common": "q=instruction:the", "instruction:rare": "q=instruction:w19876", "output:word": "q=output:w5",
+    "label common": "q=label:yes",
+    "label rare, newest": "q=label:rare",
+    "added, last week (none)": "added=week",
+    "changed, last 7 days": "changed=week",
+    "changed, last 30 days, oldest": "changed=month&sort=oldest",
+    "word in all": "q=the",
+    "word in many": "q=w5",
+    "word in few": "q=w19876",
+    "word in one": "q=u4711",
+    "word nowhere": "q=zebra",
+    "part of a word": "q=u471",
+    "two words": "q=w5+w77",
+    "phrase": "q=%22the+w1%22",
+    "not a word": "q=the+-w5",
+    "word in many, oldest": "q=w5&sort=oldest",
+    "word in many, by priority": "q=w5&sort=priority",
+    "instruction:common": "q=instruction:the",
+    "instruction:rare": "q=instruction:w19876",
+    "output:word": "q=output:w5",
     "word, tag, state": "q=w5+tag:common&state=accepted",
-}  # fmt: skip
+}
 
 
 class Reader:
@@ -150,7 +193,10 @@ class Reader:
         times = sorted(self.read(queries[n % len(queries)], **headers)[0] for n in range(ROUNDS))
         found = {"p50_ms": round(statistics.median(times), 1), "p95_ms": round(times[int(0.95 * (len(times) - 1))], 1)}
         ok = found["p50_ms"] <= GOAL_MS
-        print(f"  {'ok    ' if ok else 'MISSED'} {name:44} p50 {found['p50_ms']:>9,} ms   p95 {found['p95_ms']:>9,} ms", flush=True)
+        print(
+            f"  {'ok    ' if ok else 'MISSED'} {name:44} p50 {found['p50_ms']:>9,} ms   p95 {found['p95_ms']:>9,} ms",
+            flush=True,
+        )
         self.result[name] = found
         if not ok:
             MISSED.append(name)
@@ -219,7 +265,13 @@ def bulk(task: Any, owner: Any, reader: Reader) -> None:
     values = {"add_tag": "bench", "remove_tag": "common", "priority": 3.0, "wanted": 2}
     for deed in ("add_tag", "remove_tag", "priority", "wanted", "gold", "delete", "reopen", "reject"):
         chosen = {"gold": "accepted", "reopen": "accepted", "wanted": "open", "reject": "open"}.get(deed)
-        rows = every.filter(state=chosen) if chosen else every.filter(tags__contains=["common"]) if deed == "remove_tag" else every
+        rows = (
+            every.filter(state=chosen)
+            if chosen
+            else every.filter(tags__contains=["common"])
+            if deed == "remove_tag"
+            else every
+        )
         ids = list(rows.order_by("pk").values_list("pk", flat=True)[:100_000])
         begun = time.perf_counter()
         done = change_many(task=task, by=owner, examples=ids, deed=deed, value=values.get(deed))
@@ -227,7 +279,11 @@ def bulk(task: Any, owner: Any, reader: Reader) -> None:
         undo(change=done.change, by=owner)
         back = time.perf_counter() - begun
         print(f"  {deed:12} {done.changed:>8,} examples {took:6.1f} s, taken back {back:6.1f} s", flush=True)
-        reader.result[f"bulk {deed}"] = {"examples": done.changed, "seconds": round(took, 1), "back_seconds": round(back, 1)}
+        reader.result[f"bulk {deed}"] = {
+            "examples": done.changed,
+            "seconds": round(took, 1),
+            "back_seconds": round(back, 1),
+        }
 
 
 if __name__ == "__main__":

@@ -84,11 +84,7 @@ class Example(models.Model):
         ]
         indexes = [
             models.Index(fields=["task", "id"], name="example_page", condition=models.Q(deleted_at=None)),
-            # What a person filters by beside "open", the state of nearly all in a large task.
-            models.Index(
-                fields=["task", "state", "id"], name="example_state",
-                condition=~models.Q(state="open") & models.Q(deleted_at=None),
-            ),
+            models.Index(fields=["task", "state", "id"], name="example_state", condition=models.Q(deleted_at=None)),
             models.Index(
                 fields=["task", "agreement", "id"], name="example_review",
                 condition=models.Q(state="submitted") & models.Q(deleted_at=None),
