@@ -10,6 +10,7 @@ from curation.models import (
     Annotation,
     ApiToken,
     BulkChange,
+    Demonstration,
     Example,
     ExampleImport,
     Invitation,
@@ -134,6 +135,24 @@ def own_annotation(user: User, task: Task, annotation_id: int) -> Annotation:
     cut = width(Annotation)
     found, found.example = made(Annotation, row[:cut]), made(Example, row[cut:])
     found.task = found.example.task = task
+    return found
+
+
+def demonstration(task: Task, demonstration_id: str) -> Demonstration:
+    """A demonstration of a task that the caller came to through `task`."""
+    number = int(demonstration_id) if demonstration_id.isdecimal() and len(demonstration_id) < 16 else 0
+    found = task.demonstrations.filter(pk=number).first()
+    if found is None:
+        raise Http404
+    return found
+
+
+def example_of(task: Task, example_id: str) -> Example:
+    """An example of a task that the caller came to through `task`."""
+    number = int(example_id) if example_id.isdecimal() and len(example_id) < 16 else 0
+    found = task.examples.alive().filter(pk=number).first()
+    if found is None:
+        raise Http404
     return found
 
 

@@ -1,6 +1,6 @@
 """Slots of examples: made, taken away, and put in the order that the task asks for."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 from django.db import connection, transaction
 
@@ -97,7 +97,9 @@ def _settle_full(ids: Sequence[int]) -> None:
         )
 
 
-def rearrange(*, task: Task, by: User | None, wanted: bool = True, order: bool = True) -> int:
+def rearrange(
+    *, task: Task, by: User | None, wanted: bool = True, order: bool = True, told: Callable[[int], None] | None = None
+) -> int:
     """Bring the examples of a task in line with its settings: answers wanted and order. Returns the examples seen.
 
     Works in pieces of `CHUNK` examples, each in a transaction of its own: people go on annotating meanwhile.
@@ -117,6 +119,8 @@ def rearrange(*, task: Task, by: User | None, wanted: bool = True, order: bool =
             if order:
                 _reorder(task, rows)
         seen, last = seen + len(rows), rows[-1][0]
+        if told:
+            told(seen)
     with transaction.atomic():
         look_again([task.pk])
         audit("task.rearranged", actor=by, team=task.team, target=task, examples=seen)

@@ -20,5 +20,10 @@ register(
             "{place} {why}",
             "{mend} Nothing of this file was kept.",
         ),
+        "demonstration.not_accepted": Text(
+            "Only accepted examples become demonstrations",
+            "This example is {state}, so there is no answer yet that the team stands for.",
+            "Accept it first.",
+        ),
     }
 )

@@ -1,5 +1,5 @@
 """What curation does in the background: one file a kind of work."""
 
-from curation.handlers import imports, search
+from curation.handlers import arranging, imports, search
 
-__all__ = ["imports", "search"]
+__all__ = ["arranging", "imports", "search"]
