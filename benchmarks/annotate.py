@@ -175,9 +175,9 @@ class Bench:
     # --- import, search, export ---
 
     def bring_in(self, rows: int):
-        from curation.actions.imports import draft_import, start_import
         from django.db.models import Count
 
+        from curation.actions.imports import draft_import, start_import
         from curation.content import Mapping
         from curation.models import ExampleText
         from jobs.models import Job

@@ -38,13 +38,15 @@ INSERT INTO curation_example (task_id, key, content, revision, state, wanted, do
 SELECT %(task)s, 'row-' || n, jsonb_build_object('kind', 'single', 'instruction', 'u' || n || ' ' || a.body, 'input', b.body,
     'outputs', CASE WHEN n < %(rows)s * 0.7 THEN jsonb_build_array(left(a.body, 120)) ELSE '[]'::jsonb END),
   1, CASE WHEN n < %(rows)s * 0.7 THEN 'accepted'
-    WHEN n %% 5000 = 1 THEN 'rejected' WHEN n %% 50 = 2 THEN 'submitted' ELSE 'open' END, 1, 0, CASE WHEN n %% 10 = 0 THEN (n * 7919 %% 1000) / 10.0 ELSE 0 END, '',
+    WHEN n %% 5000 = 1 THEN 'rejected'
+    WHEN n %% 50 = 2 THEN 'submitted' ELSE 'open' END, 1, 0, CASE WHEN n %% 10 = 0 THEN (n %% 1000 * 7919 %% 1000) / 10.0
+         ELSE 0 END, '',
   CASE WHEN n %% 2000 = 3 THEN '{"output": "x"}'::jsonb END, false,
   CASE WHEN n < %(rows)s * 0.3 THEN '{"answer": {"output": "x"}, "by": "file"}'::jsonb END,
   CASE WHEN n < %(rows)s * 0.7 THEN jsonb_build_object('output', left(a.body, 120), 'label',
     CASE WHEN n < 60 THEN 'rare' WHEN n %% 2 = 0 THEN 'yes' ELSE 'no' END) END,
   CASE WHEN n < 40 THEN ARRAY['rare'] WHEN n %% 20 = 0 THEN ARRAY['common', 'more'] ELSE '{}' END::varchar[],
-  CASE WHEN n < 30 THEN 'rare source' ELSE 'source ' || n * 30 / %(rows)s END,
+  CASE WHEN n < 30 THEN 'rare source' ELSE 'source ' || n::bigint * 30 / %(rows)s END,
   CASE WHEN n < 50 THEN 'api' WHEN n %% 10 = 4 THEN 'run' ELSE 'file' END,
   CASE WHEN n >= 50 AND n %% 10 = 4 THEN jsonb_build_object('pool_name', 'open-pool', 'run', 900 + n %% 7, 'run_number',
     CASE WHEN n < 1000 THEN 99 ELSE n %% 7 END, 'method', 'zipfit') ELSE '{}'::jsonb END,
@@ -54,7 +56,7 @@ SELECT %(task)s, 'row-' || n, jsonb_build_object('kind', 'single', 'instruction'
   NULL, CASE WHEN n %% 3000 = 6 THEN 0.5 WHEN n %% 10 = 6 THEN 1 END,
   CASE WHEN n < %(rows)s AND n %% 25000 = 7 THEN now() END
 FROM generate_series(0, %(rows)s - 1) AS n
-JOIN texts a ON a.t = n %% 2000 JOIN texts b ON b.t = (n / 2000 + n * 31) %% 2000 ORDER BY n
+JOIN texts a ON a.t = n %% 2000 JOIN texts b ON b.t = (n / 2000 + n %% 2000 * 31) %% 2000 ORDER BY n
 """
 SLOTS = """
 INSERT INTO curation_slot (example_id, task_id, number, state, "order", gold, annotator_id, expires_at)

@@ -35,7 +35,7 @@ def _counts(ids: list[int]) -> dict[int, dict[str, int]]:
         waiting=Count("pk", filter=Q(state="submitted")), accepted=Count("pk", filter=Q(state="accepted")),
         missing=Sum(F("wanted") - Least("done", "wanted"), filter=Q(state="open")),
     )  # fmt: skip
-    return {row["task_id"]: {name.removesuffix("_sum"): value or 0 for name, value in row.items()} for row in rows}
+    return {row["task_id"]: {name.removesuffix("_sum"): int(value or 0) for name, value in row.items()} for row in rows}
 
 
 def _by_task(rows: Any) -> dict[int, int]:

@@ -102,22 +102,24 @@ def rearrange(
 ) -> int:
     """Bring the examples of a task in line with its settings: answers wanted and order. Returns the examples seen.
 
-    Works in pieces of `CHUNK` examples, each in a transaction of its own: people go on annotating meanwhile.
+    Works in pieces of `CHUNK` examples, each in a transaction of its own: people go on annotating meanwhile. Each piece
+    follows the settings as they stand then, so of two that run at once none brings back old ones.
     """
     seen, last = 0, 0
     while True:
-        rows = list(
-            Example.objects.filter(task=task, state__in=["open", "submitted"], pk__gt=last)
-            .order_by("pk")
-            .values_list("pk", "key", "priority", "wanted")[:CHUNK]
-        )
-        if not rows:
-            break
         with transaction.atomic():
+            current = Task.objects.select_for_update(no_key=True).get(pk=task.pk)
+            rows = list(
+                Example.objects.filter(task=task, state__in=["open", "submitted"], pk__gt=last)
+                .order_by("pk")
+                .values_list("pk", "key", "priority", "wanted")[:CHUNK]
+            )
+            if not rows:
+                break
             if wanted:
-                _rewant(task, rows)
+                _rewant(current, rows)
             if order:
-                _reorder(task, rows)
+                _reorder(current, rows)
         seen, last = seen + len(rows), rows[-1][0]
         if told:
             told(seen)

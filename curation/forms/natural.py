@@ -30,7 +30,7 @@ class FilesField(forms.FileField):
 
 
 class NaturalForm(forms.Form):
-    files = FilesField(label="Task files", help_text="One or several .json files of Natural Instructions.")
+    task_files = FilesField(label="Task files", help_text="One or several .json files of Natural Instructions.")
     outputs_as = forms.ChoiceField(
         label="Their outputs are", widget=forms.RadioSelect, initial="accepted",
         choices=[

@@ -22,7 +22,7 @@ def task_import(request: HttpRequest, slug: str) -> HttpResponse:
     form = NaturalForm(request.POST if posted else None, request.FILES if posted else None)
     made, refused = [], []
     if posted and form.is_valid():
-        for file in form.cleaned_data["files"]:
+        for file in form.cleaned_data["task_files"]:
             try:
                 made.append(
                     import_natural(

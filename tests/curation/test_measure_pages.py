@@ -63,7 +63,9 @@ def test_the_figures_are_those_of_the_pure_functions(cast, as_, task):
     label, output = agreement.figures(task)["fields"]
     low, high = measures.bootstrap_alpha(YES_NO[::-1])  # newest first
     assert label["value"] == measures.alpha(YES_NO)
-    assert label["pairs"][0]["kappa"] == pytest.approx(measures.cohen([(owner, annotator) for annotator, owner in YES_NO]))
+    assert label["pairs"][0]["kappa"] == pytest.approx(
+        measures.cohen([(owner, annotator) for annotator, owner in YES_NO])
+    )
     assert output["examples"] == 0
     html = get(as_("curator"), "task_agreement", task)
     assert f">{measures.alpha(YES_NO):.2f}<" in html

@@ -1,5 +1,6 @@
 """The promise of the queue: never handed out more often than asked, no finished work lost."""
 
+import itertools
 import threading
 from collections import Counter
 from datetime import timedelta
@@ -74,9 +75,7 @@ def test_orders(cast, order, expected):
     for priority in (0.0, 5.0, 1.0):
         made.examples(task, 1, priority=priority)
     ids = list(task.examples.order_by("pk").values_list("pk", flat=True))
-    seen = []
-    for _ in ids:
-        seen.append(made.submitted(task, cast.annotator, {"output": "x"}).example_id)
+    seen = [made.submitted(task, cast.annotator, {"output": "x"}).example_id for _ in ids]
     assert seen == [ids[place] for place in expected]
 
 
@@ -254,7 +253,7 @@ def test_gold_is_mixed_in_and_measures(cast):
     seen = [made.submitted(task, cast.annotator, {"label": "yes"}) for _ in range(40)]
     scored = [number for number, one in enumerate(seen) if one.example in gold]
     assert 5 <= len(scored) <= 8
-    gaps = {b - a for a, b in zip(scored, scored[1:], strict=False)}
+    gaps = {b - a for a, b in itertools.pairwise(scored)}
     assert len(gaps) > 1, "a person could count to the next gold example"
     assert set(Annotation.objects.filter(example__in=gold).values_list("gold_score", flat=True)) == {1.0}
     assert Example.objects.get(pk=gold[0].pk).done == 0

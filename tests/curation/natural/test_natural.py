@@ -108,7 +108,7 @@ def test_bad_files_name_the_place_and_leave_nothing(as_, cast, raw, place):
     good = SimpleUploadedFile("good.json", json.dumps(FILE).encode())
     bad = SimpleUploadedFile("bad.json", raw)
     answer = as_("curator").post(
-        reverse("task_import", args=["ward"]), {"files": [bad, good], "outputs_as": "accepted"}
+        reverse("task_import", args=["ward"]), {"task_files": [bad, good], "outputs_as": "accepted"}
     )
     page = answer.content.decode()
     assert answer.status_code == 422
@@ -121,7 +121,7 @@ def test_a_taken_name_gets_a_number_and_strangers_stay_out(as_, cast):
     url = reverse("task_import", args=["ward"])
     for _ in range(2):
         file = SimpleUploadedFile("task9.json", json.dumps(FILE).encode())
-        assert as_("curator").post(url, {"files": [file], "outputs_as": "accepted"}).status_code == 303
+        assert as_("curator").post(url, {"task_files": [file], "outputs_as": "accepted"}).status_code == 303
     assert set(Task.objects.values_list("name", flat=True)) == {"task9", "task9 (2)"}
     task = Task.objects.first()
     assert as_("annotator").post(url, {}).status_code == 403
