@@ -30,7 +30,7 @@ def tasks_page(team: Team, user: User) -> dict[str, Any]:
 
 def _counts(ids: list[int]) -> dict[int, dict[str, int]]:
     alive = Example.objects.alive().filter(task_id__in=ids, gold_only=False)
-    rows = alive.order_by().values("task_id").annotate(
+    rows: Any = alive.order_by().values("task_id").annotate(
         examples=Count("pk"), wanted_sum=Sum("wanted"), done_sum=Sum(Least("done", "wanted")),
         waiting=Count("pk", filter=Q(state="submitted")), accepted=Count("pk", filter=Q(state="accepted")),
         missing=Sum(F("wanted") - Least("done", "wanted"), filter=Q(state="open")),
