@@ -105,7 +105,7 @@ def test_pages_are_accessible_and_fit(tab, make):
 
 
 def test_one_example_edited_and_brought_back(tab, make):
-    task, done = make("Table of one", 3)
+    task, _ = make("Table of one", 3)
     tab.goto(f"/tasks/{task}/examples/?state=accepted")
     tab.locator(".example-rows summary").first.click()
     tab.get_by_role("link", name=re.compile("Open")).first.click()
