@@ -1,5 +1,8 @@
 """Demonstrations, queue settings and people of a task."""
 
+import dataclasses
+import hashlib
+import json
 from typing import Any
 
 from django.db import transaction
@@ -11,24 +14,36 @@ from curation.actions.slots import rearrange
 from curation.actions.tasking import change_task
 from curation.audit import audit
 from curation.content import load, render
-from curation.models import Demonstration, Example, Membership, Task, TaskMember, User
+from curation.models import Demonstration, Example, Membership, Role, Task, TaskMember, User
 from jobs import actions as jobs
 from jobs.models import Job
 
+ARRANGING = ("wanted", "shared_wanted", "shared_share", "order")  # settings that examples already there follow
 INLINE = 20_000  # open examples that are brought in line at once; more are left to a job
 
 
 # --- demonstrations ---
 
+KEPT = ("kind", "position", "input", "output", "explanation", "extra", "example_id")
+
 
 @transaction.atomic
-def save_demonstration(*, task: Task, by: User, demonstration: Demonstration | None, **fields: Any) -> Demonstration:
-    """A new one at the end, or the words of one that is there."""
+def save_demonstration(
+    *, task: Task, by: User, demonstration: Demonstration | None, seen: str | None = None, **fields: Any
+) -> Demonstration:
+    """A new one at the end, or the words of one that is there. `seen` is the `stamp` of what the person read.
+
+    Raises `Fault` stale if somebody else changed or removed it meanwhile.
+    """
+    Task.objects.select_for_update(no_key=True).get(pk=task.pk)
     if demonstration is None:
         last = task.demonstrations.aggregate(top=Max("position"))["top"]
-        demonstration = Demonstration.objects.create(task=task, position=0 if last is None else last + 1, **fields)
-        verb = "added"
+        place = {"position": 0 if last is None else last + 1}
+        demonstration, verb = Demonstration.objects.create(task=task, **(place | fields)), "added"
     else:
+        now = task.demonstrations.filter(pk=demonstration.pk).first()
+        if now is None or (seen is not None and seen != stamp(now)):
+            raise Fault("stale", thing="demonstration")
         Demonstration.objects.filter(pk=demonstration.pk).update(**fields)
         verb = "changed"
     _touched(task)
@@ -36,12 +51,16 @@ def save_demonstration(*, task: Task, by: User, demonstration: Demonstration | N
     return demonstration
 
 
+def stamp(demonstration: Demonstration) -> str:
+    """Changes with every word of it: a form carries it to tell whether somebody else was faster."""
+    words = [demonstration.kind, demonstration.input, demonstration.output, demonstration.explanation]
+    return hashlib.blake2b(json.dumps(words).encode(), digest_size=8).hexdigest()
+
+
 @transaction.atomic
 def remove_demonstration(*, task: Task, by: User, demonstration: Demonstration) -> dict[str, Any]:
-    """Returns what it takes to bring it back with `save_demonstration`."""
-    kept = {
-        name: getattr(demonstration, name) for name in ("kind", "input", "output", "explanation", "extra", "example_id")
-    }
+    """Returns what it takes to bring it back with `save_demonstration`, its place included."""
+    kept = {name: getattr(demonstration, name) for name in KEPT}
     audit("demonstration.removed", actor=by, team=task.team, target=demonstration)
     Demonstration.objects.filter(pk=demonstration.pk).delete()
     _touched(task)
@@ -55,6 +74,8 @@ def move_demonstration(*, task: Task, by: User, demonstration: Demonstration, by
     ids = list(
         task.demonstrations.filter(kind=demonstration.kind).order_by("position", "pk").values_list("pk", flat=True)
     )
+    if demonstration.pk not in ids:
+        return  # somebody removed it meanwhile
     at = ids.index(demonstration.pk)
     to = min(max(0, at + by_places), len(ids) - 1)
     ids.insert(to, ids.pop(at))
@@ -66,10 +87,20 @@ def move_demonstration(*, task: Task, by: User, demonstration: Demonstration, by
 
 @transaction.atomic
 def from_example(*, task: Task, by: User, example: Example, kind: str, explanation: str) -> Demonstration:
-    """An accepted answer shows how it is done (or a bad one how not). Raises `Fault` demonstration.not_accepted."""
+    """An accepted answer shows how it is done (or a bad one how not); the same one again is the one that is there.
+
+    The input is what the example asks; an instruction that only repeats the definition is left out.
+    Raises `Fault` demonstration.not_accepted.
+    """
+    Task.objects.select_for_update(no_key=True).get(pk=task.pk)
+    made = task.demonstrations.filter(example=example, kind=kind)
+    if known := (made.filter(explanation=explanation) if explanation else made).first():
+        return known
     if example.state != Example.State.ACCEPTED:
         raise Fault("demonstration.not_accepted", state=example.get_state_display().lower())
     content = load(example.content)
+    if content.input and content.instruction.strip() == task.definition.strip():
+        content = dataclasses.replace(content, instruction="")
     asked = render(content, "prompt")
     return save_demonstration(
         task=task, by=by, demonstration=None, kind=kind, input=asked, output=render(content, "response"),
@@ -89,38 +120,44 @@ def set_queue(*, task: Task, by: User, version: int, **settings: Any) -> Job | N
 
     Raises `Fault` stale if the task is no longer at `version`.
     """
-    before = (task.wanted, task.shared_wanted, task.shared_share, task.order)
-    change_task(task=task, by=by, version=version, **settings)
-    if before == (task.wanted, task.shared_wanted, task.shared_share, task.order):
-        return None
-    if Example.objects.filter(task=task, state__in=["open", "submitted"]).count() <= INLINE:
-        rearrange(task=task, by=by)
-        return None
-    with transaction.atomic():
-        params = {"task": task.pk, "by": by.pk, "at": timezone.now().isoformat()}
-        return jobs.start(kind="task.rearrange", params=params, lane=task.team.lane)
+    before = [getattr(task, name) for name in ARRANGING]
+    with transaction.atomic():  # the settings and the job that follows them, or neither
+        change_task(task=task, by=by, version=version, **settings)
+        if before == [getattr(task, name) for name in ARRANGING]:
+            return None
+        if Example.objects.filter(task=task, state__in=["open", "submitted"]).count() > INLINE:
+            params = {"task": task.pk, "by": by.pk, "at": timezone.now().isoformat()}
+            return jobs.start(kind="task.rearrange", params=params, lane=task.team.lane)
+    rearrange(task=task, by=by)
+    return None
 
 
 # --- people ---
 
+Place = tuple[bool, int]  # assigned, answers a day
+
 
 @transaction.atomic
-def set_people(*, task: Task, by: User, assigned: dict[int, bool], goals: dict[int, int]) -> int:
-    """Assignment and daily goal by the user's id; only members of the team count. Returns how many changed."""
-    members = set(Membership.objects.filter(team=task.team).values_list("user_id", flat=True))
+def set_people(*, task: Task, by: User, wanted: dict[int, Place], was: dict[int, Place]) -> int:
+    """Assignment and daily goal by the user's id; only members of the team count. Returns how many changed.
+
+    `was` is what the curator saw: people she left alone keep what somebody else set meanwhile. Raises `Fault` stale if
+    both changed the same person, and nothing is changed then.
+    """
+    Task.objects.select_for_update(no_key=True).get(pk=task.pk)
+    members = set(Membership.objects.filter(team=task.team).exclude(role=Role.VIEWER).values_list("user_id", flat=True))
     have = {one.user_id: one for one in TaskMember.objects.select_for_update(no_key=True).filter(task=task)}
     changed = 0
-    for user_id in sorted(members & (assigned.keys() | goals.keys())):
-        wanted = (assigned.get(user_id, False), goals.get(user_id, 0))
-        one = have.get(user_id)
-        if one is None and wanted == (False, 0):
+    for user_id in sorted(members & wanted.keys()):
+        one, new = have.get(user_id), wanted[user_id]
+        now = (one.assigned, one.daily_goal) if one else (False, 0)
+        if new in (now, was.get(user_id, now)):
             continue
-        if one is None:
-            TaskMember.objects.create(task=task, user_id=user_id, assigned=wanted[0], daily_goal=wanted[1])
-        elif (one.assigned, one.daily_goal) != wanted:
-            TaskMember.objects.filter(pk=one.pk).update(assigned=wanted[0], daily_goal=wanted[1])
-        else:
-            continue
+        if now != was.get(user_id, now):
+            raise Fault("stale", thing="list of people")
+        TaskMember.objects.update_or_create(
+            task=task, user_id=user_id, defaults={"assigned": new[0], "daily_goal": new[1]}
+        )
         changed += 1
     if changed:
         audit("task.people", actor=by, team=task.team, target=task, changed=changed)

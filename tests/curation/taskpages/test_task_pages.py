@@ -56,7 +56,7 @@ def test_annotators_see_what_changed_since_they_read(as_, cast, task):
     assert "What changed since you read them" in page
     assert "<ins>very </ins>" in page or "<ins> very</ins>" in page
     assert "<strong>One</strong>" in page
-    assert annotator.post(url("task_guidelines", task), {"do": "seen"}).status_code == 303
+    assert annotator.post(url("task_guidelines", task), {"do": "seen", "number": 2}).status_code == 303
     assert TaskMember.objects.get(user=cast.annotator).guidelines_seen == 2
     assert "What changed since" not in annotator.get(url("task_guidelines", task)).content.decode()
     compared = annotator.get(url("task_guidelines", task) + "?from=2&to=1").content.decode()
