@@ -8,7 +8,7 @@ Only the names below reach the database; any other `word:` is text like the rest
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 from urllib.parse import urlencode
@@ -120,6 +120,14 @@ class Asked:
             return replace(self, annotator=0).query
         blank: dict[str, Any] = {name: ""}
         return replace(self, **blank).query
+
+    def anywhere(self, fields: Collection[str]) -> "Asked":
+        """The same with the words of these fields looked for in the whole text."""
+        words = [
+            f'"{one.value}"' if one.phrase else one.value for one in self.terms if one.wanted and one.field in fields
+        ]
+        terms = tuple(one for one in self.terms if one.field not in fields)
+        return replace(self, text=" ".join([self.text, *words]).strip(), terms=terms)
 
     def sorted_by(self, sort: str) -> str:
         return replace(self, sort=sort).query

@@ -14,12 +14,12 @@ from datetime import datetime
 from typing import Any, TypeVar
 
 from django.db import OperationalError, connection, transaction
-from django.db.models import QuerySet
+from django.db.models import BigAutoField, Lookup, QuerySet
 from psycopg.errors import QueryCanceled
 
 from curation.models import Example, Task
 from curation.table.asking import Asked
-from curation.table.rows import in_words, ordering
+from curation.table.rows import PARTS, indexed, ordering
 from curation.table.rows import rows as every_row
 
 T = TypeVar("T")
@@ -27,9 +27,24 @@ T = TypeVar("T")
 PAGE = 50
 EXACT = 10_000  # so many rows are counted; above, the planner's estimate is told
 COUNT_MS = 50  # and no longer than this
-PROBE_MS = 35  # so long the index of words is asked first
+PROBE_MS = 50  # so long the index of words or tags is asked first
+# What is read here is mostly in memory, so what counts is how many rows a plan looks at, not how many pages.
+IN_MEMORY = {"random_page_cost": "0.1", "seq_page_cost": "0.1"}
+BY_INDEX = {"enable_seqscan": "off", "enable_indexscan": "off"}
 PROBE = 20_000  # ids that the search table is asked for before the rows are read in their order
 CHUNK = 1_000  # of them at a time
+
+
+@BigAutoField.register_lookup
+class AnyOf(Lookup):  # type: ignore[type-arg]
+    """`= ANY(array)`: one parameter, where `IN` writes thousands of numbers into the statement."""
+
+    lookup_name = "any"
+    prepare_rhs = False
+
+    def as_sql(self, compiler: Any, connection: Any) -> tuple[str, tuple[Any, ...]]:
+        lhs, params = self.process_lhs(compiler, connection)
+        return f"{lhs} = ANY(%s::bigint[])", (*params, list(self.rhs))
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,13 +66,17 @@ class Page:
 
 @dataclass(frozen=True, slots=True)
 class Number:
-    """How many rows there are."""
+    """How many rows there are. `roughly` is said before the number where it is not exact."""
 
     value: int
-    exact: bool
+    roughly: str = ""
+
+    @property
+    def exact(self) -> bool:
+        return not self.roughly
 
     def __str__(self) -> str:
-        return f"{self.value:,}" if self.exact else f"about {self.value:,}"
+        return f"{self.roughly} {self.value:,}".strip()
 
 
 def write_place(sort: str, row: Example, *, back: bool) -> str:
@@ -99,34 +118,35 @@ def _value(name: str, raw: Any) -> Any:
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """What a question found. `ids`: all that hold its words, ascending, where they are few.
+    """What a question found. `ids`: all that hold its words or tags, ascending, where they are few.
 
-    `many`: they are too many to look at first; then the rows are read in their order and each is asked for the words.
-    The planner cannot choose between the two ways by itself, as it does not know how rare an unfinished word is; and
+    `many`: they are too many to look at first; then the rows are read in their order and each is asked for them. The
+    planner cannot choose between the two ways by itself, as it does not know how rare an unfinished word is; and
     reading a million rows in order for the one that matches takes seconds.
     """
 
     rows: QuerySet[Example]
     ids: list[int] | None = None
     many: bool = False
+    like: QuerySet[Example] | None = None  # what the planner can estimate better
 
 
 def look(task: Task, ask: Asked) -> Found:
-    """Asks the index of words first, for a bounded time."""
-    words = in_words(task, ask)
-    if words is None:
+    """Asks the index of words or tags first, for a bounded time."""
+    asked = indexed(task, ask)
+    if asked is None:
         return Found(every_row(task, ask))
-    holding = words.order_by().values_list("pk", flat=True)[: PROBE + 1]
-    ids = within(PROBE_MS, lambda: list(holding), enable_seqscan="off", enable_indexscan="off")
+    holding = asked.order_by().values_list("pk", flat=True)[: PROBE + 1]
+    ids = settled(lambda: list(holding), PROBE_MS, BY_INDEX)
     if ids is None or len(ids) > PROBE:
-        return Found(every_row(task, ask), many=True)
-    return Found(every_row(task, replace(ask, text="")), sorted(ids))
+        return Found(every_row(task, ask, each=True), many=True, like=every_row(task, ask.anywhere(PARTS)))
+    return Found(every_row(task, replace(ask, text=""), each=True), sorted(ids))
 
 
-def within(ms: int, work: Callable[[], T], **planner: str) -> T | None:
-    """What a query gives, with some settings of the planner; None if it takes longer than `ms` milliseconds."""
-    settings = {"statement_timeout": str(ms)} | planner
-    names, values = list(settings), list(settings.values())
+def settled(work: Callable[[], T], ms: int = 0, settings: dict[str, str] | None = None) -> T | None:
+    """What queries give under other settings of the database; None if one takes longer than `ms` milliseconds."""
+    wanted = (settings or {}) | ({"statement_timeout": str(ms)} if ms else {})
+    names, values = list(wanted), list(wanted.values())
     try:
         with transaction.atomic(), connection.cursor() as cursor:
             cursor.execute(
@@ -140,7 +160,7 @@ def within(ms: int, work: Callable[[], T], **planner: str) -> T | None:
             )
             return found
     except OperationalError as error:
-        if isinstance(error.__cause__, QueryCanceled):
+        if ms and isinstance(error.__cause__, QueryCanceled):
             return None
         raise
 
@@ -148,10 +168,7 @@ def within(ms: int, work: Callable[[], T], **planner: str) -> T | None:
 def page(found: Found, sort: str, place: Place | None, size: int = PAGE) -> Page:
     """The rows after (or before) a place, at most `size` of them."""
     back = place is not None and place.back
-    if found.ids is None:
-        rows = _beyond(found.rows, ordering(sort), place, size + 1)
-    else:
-        rows = _few(found.rows, found.ids, sort, place, size + 1)
+    rows = settled(lambda: _rows(found, sort, place, size + 1), settings=IN_MEMORY) or []
     more, rows = len(rows) > size, rows[:size]
     if not rows:
         return Page([])
@@ -166,11 +183,17 @@ def page(found: Found, sort: str, place: Place | None, size: int = PAGE) -> Page
     )
 
 
+def _rows(found: Found, sort: str, place: Place | None, most: int) -> list[Example]:
+    if found.ids is None:
+        return _beyond(found.rows, ordering(sort), place, most)
+    return _few(found.rows, found.ids, sort, place, most)
+
+
 def _few(rows: QuerySet[Example], ids: list[int], sort: str, place: Place | None, most: int) -> list[Example]:
     """Up to `most` of the rows with these ids, beyond a place: as many of the ids as it takes, where they give the order."""
     order = ordering(sort)
     if len(order) > 1:
-        return _beyond(rows.filter(pk__in=ids), order, place, most)
+        return _beyond(rows.filter(pk__any=ids), order, place, most)
     down = order[0][1] != (place is not None and place.back)
     if place is not None:
         at = place.values[0]
@@ -178,7 +201,7 @@ def _few(rows: QuerySet[Example], ids: list[int], sort: str, place: Place | None
     ids = ids[::-1] if down else ids
     found: list[Example] = []
     for start in range(0, len(ids), CHUNK):
-        some = rows.filter(pk__in=ids[start : start + CHUNK]).order_by("-pk" if down else "pk")
+        some = rows.filter(pk__any=ids[start : start + CHUNK]).order_by("-pk" if down else "pk")
         found += some[: most - len(found)]
         if len(found) == most:
             break
@@ -214,11 +237,14 @@ def count(found: Found) -> Number:
     """Exact up to `EXACT` rows; more, or rows that take long to count, are told by the planner's estimate."""
     rows = found.rows.order_by()
     if found.ids is not None:
-        rows = rows.filter(pk__in=found.ids)
-    number = None if found.many else within(COUNT_MS, rows[: EXACT + 1].count)
+        rows = rows.filter(pk__any=found.ids)
+    number = None if found.many else settled(rows[: EXACT + 1].count, COUNT_MS)
     if number is not None and number <= EXACT:
-        return Number(number, True)
-    return Number(_rounded(max(_estimate(rows), 1 if number is None else EXACT)), False)
+        return Number(number)
+    if number is None and found.ids is not None:
+        return Number(len(found.ids), "at most")
+    estimate = _estimate(rows if found.like is None else found.like)
+    return Number(_rounded(max(estimate, 1 if number is None else EXACT)), "about")
 
 
 def _estimate(found: QuerySet[Example]) -> int:

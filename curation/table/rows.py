@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from datetime import timedelta
 
-from django.contrib.postgres.search import SearchQuery, SearchVector
+from django.contrib.postgres.search import SearchQuery, SearchVector, SearchVectorExact
 from django.db.models import Exists, F, OuterRef, Q, QuerySet, TextField
 from django.db.models.fields.json import KeyTextTransform
 from django.db.models.functions import Cast
@@ -23,14 +23,17 @@ SPANS = {
 NOTHING = Q(pk__in=[])
 
 
-def rows(task: Task, ask: Asked) -> QuerySet[Example]:
-    """The examples that are asked for, in no order. Deleted ones only where the question names them."""
+def rows(task: Task, ask: Asked, *, each: bool = False) -> QuerySet[Example]:
+    """The examples that are asked for, in no order. Deleted ones only where the question names them.
+
+    `each`: every row is asked for words in a part of it, without a look at the search table before.
+    """
     found: QuerySet[Example] = Example.objects.filter(task=task)
     found = found.filter(deleted_at__isnull=ask.state != "deleted")
     if ask.state:
         found = found.filter(STATES[ask.state](task))
     if ask.tag:
-        found = found.filter(_tagged(ask.tag))
+        found = found.filter(tags__contains=[ask.tag[:60]])
     if ask.source:
         found = found.filter(source=ask.source)
     if ask.origin:
@@ -46,22 +49,27 @@ def rows(task: Task, ask: Asked) -> QuerySet[Example]:
         found = found.filter(changed_at__gte=timezone.now() - SPANS[ask.changed], changed_at__gt=F("created_at"))
     for term in ask.terms:
         asked_for = TERMS[term.field](term, task)
+        if term.field in PARTS and term.wanted and not each:
+            asked_for &= Q(Exists(ExampleText.objects.filter(example_id=OuterRef("pk"), words=_query(term))))
         found = found.filter(asked_for if term.wanted else ~asked_for)
     return matching(found, ask.text)
 
 
-def in_words(task: Task, ask: Asked) -> QuerySet[ExampleText] | None:
-    """Rows of the search table that hold every word of the question, or more. None: it asks for no words."""
+def indexed(task: Task, ask: Asked) -> QuerySet[Example] | QuerySet[ExampleText] | None:
+    """What an index of words, else of tags, holds for this question: its examples and perhaps more. None: neither."""
     text = meant(ask.text)
     words = [_query(term) for term in ask.terms if term.wanted and term.field in PARTS]
-    if text is None and not words:
+    if text is not None or words:
+        found = ExampleText.objects.filter(task_id=task.pk)
+        for one in words:
+            found = found.filter(words=one)
+        return found if text is None else found.filter(text)
+    tags = {ask.tag} | {term.value for term in ask.terms if term.wanted and term.field == "tag"}
+    tags -= {"", "*"}
+    if not tags:
         return None
-    found = ExampleText.objects.filter(task_id=task.pk)
-    if text is not None:
-        found = found.filter(text)
-    for one in words:
-        found = found.filter(words=one)
-    return found
+    # The first condition is what the index of tags is restricted to.
+    return Example.objects.filter(~Q(tags=[]), task=task, tags__contains=sorted(tag[:60] for tag in tags))
 
 
 # --- states and marks ---
@@ -121,15 +129,11 @@ def _query(term: Term) -> SearchQuery:
 
 
 def _words(path: str) -> Callable[[Term, Task], Q]:
-    """Words in one part. The search table narrows it down; the part itself decides."""
+    """Words in one part of the content."""
 
     def within_part(term: Term, task: Task) -> Q:
-        asked = _query(term)
-        anywhere = ExampleText.objects.filter(example_id=OuterRef("pk"), words=asked)
-        within = Example.objects.annotate(
-            part=SearchVector(Cast(KeyTextTransform(path, "content"), TextField()), config="simple")
-        ).filter(pk=OuterRef("pk"), part=asked)
-        return Q(Exists(anywhere)) & Q(Exists(within))
+        part = SearchVector(Cast(KeyTextTransform(path, "content"), TextField()), config="simple")
+        return Q(SearchVectorExact(part, _query(term)))
 
     return within_part
 
@@ -143,13 +147,8 @@ def _text(name: str) -> Callable[[Term, Task], Q]:
     return as_it_is
 
 
-def _tagged(tag: str) -> Q:
-    """The first part is what the index of tags is restricted to."""
-    return ~Q(tags=[]) & Q(tags__contains=[tag[:60]])
-
-
 def _tag(term: Term, task: Task) -> Q:
-    return ~Q(tags=[]) if term.value == "*" else _tagged(term.value)
+    return ~Q(tags=[]) if term.value == "*" else Q(tags__contains=[term.value[:60]])
 
 
 def _file(term: Term, task: Task) -> Q:
@@ -175,7 +174,9 @@ def _label(term: Term, task: Task) -> Q:
             chosen |= Q(answer__contains={name: value}) | Q(answer__contains={name: [value]})
         elif field.get("kind") == "rating" and value.lstrip("-").isdecimal() and len(value) < 18:
             chosen |= Q(answer__contains={name: int(value)})
-    return chosen & Q(answer__isnull=False)
+    return chosen & Q(
+        answer__isnull=False, state="accepted"
+    )  # only accepted ones have an answer; the state has an index
 
 
 TERMS: dict[str, Callable[[Term, Task], Q]] = {

@@ -93,7 +93,7 @@ def test_a_search_shows_every_row_that_holds_the_words_once(task, sort, probe, m
 
 
 def test_a_search_that_takes_too_long_is_answered_row_by_row(task, monkeypatch):
-    monkeypatch.setattr(paging, "within", lambda ms, work, **planner: None)
+    monkeypatch.setattr(paging, "settled", lambda work, ms=0, settings=None: None if ms else work())
     found = paging.look(task, read({"q": "letter"}))
     assert found.many
     assert len(paging.page(found, "newest", None, 20).rows) == 20
@@ -158,3 +158,10 @@ def test_a_count_that_takes_too_long_is_an_estimate(task, monkeypatch):
 @pytest.mark.parametrize(("number", "told"), [(10_001, 10_000), (12_499, 12_000), (987_654, 990_000), (7, 7)])
 def test_estimates_have_two_figures(number, told):
     assert paging._rounded(number) == told
+
+
+def test_few_ids_whose_parts_take_long_are_told_as_the_most_there_can_be(task, monkeypatch):
+    found = paging.look(task, read({"q": "input:letter"}))
+    assert len(found.ids) == 53
+    monkeypatch.setattr(paging, "settled", lambda work, ms=0, settings=None: None if ms else work())
+    assert str(paging.count(found)) == "at most 53"
