@@ -36,7 +36,6 @@ class Priority(Deed):
             {"ids": ids, "value": value},
         )
         prioritise(task=task, priorities=dict.fromkeys(first(was), value))
-        _touched(first(was), now)
         return {"was": was}
 
     def undo(self, task: Task, by: User, before: Before, value: Any, now: datetime) -> list[int]:
@@ -48,7 +47,6 @@ class Priority(Deed):
         prioritise(
             task=task, priorities={pk: old[pk][1] for pk in still}, reasons={pk: old[pk][2] for pk in still}
         )  # fmt: skip
-        _touched(still, now)
         return still
 
 
@@ -77,7 +75,6 @@ class Wanted(Deed):
             """, {"ids": ids, "value": value},
         )  # fmt: skip
         want(ids=first(was), wanted=value)
-        _touched(first(was), now)
         return {"was": was}
 
     def undo(self, task: Task, by: User, before: Before, value: Any, now: datetime) -> list[int]:
@@ -90,7 +87,6 @@ class Wanted(Deed):
             ))  # fmt: skip
             want(ids=still, wanted=wanted)
             back += still
-        _touched(back, now)
         return sorted(back)
 
 
@@ -145,10 +141,6 @@ class Restore(Deed):
         ))  # fmt: skip
         free_slots_gone(back)
         return back
-
-
-def _touched(ids: list[int], now: datetime) -> None:
-    fetch("UPDATE curation_example SET changed_at = %(now)s WHERE id = ANY(%(ids)s)", {"ids": ids, "now": now})
 
 
 QUEUE_DEEDS = (Priority(), Wanted(), Delete(), Restore())

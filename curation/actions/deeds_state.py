@@ -1,22 +1,31 @@
 """Deeds on decisions: back into the queue, or out of the data. What `accepting` does to one example, done to many."""
 
 import json
-from collections.abc import Iterator
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from curation.actions.deeds import Before, Deed, column, fetch, first, parsed
 from curation.actions.slots import free_slots_gone, make_slots
-from curation.content import dump, load, render
+from curation.content import load, render
 from curation.models import Revision, Task, User
 
 AT_ONCE = 2_000  # contents in memory
 
-RECOUNT = """
-UPDATE curation_example e SET done = c.n, state = CASE WHEN c.n >= e.wanted THEN 'submitted' ELSE 'open' END
-FROM (SELECT i.id, count(s.id) AS n FROM unnest(%(ids)s::bigint[]) AS i(id)
-      LEFT JOIN curation_slot s ON s.example_id = i.id AND s.state = 'done' AND NOT s.gold GROUP BY i.id) c
-WHERE e.id = c.id
+DONE = """
+SELECT example_id, count(*) FROM curation_slot
+WHERE example_id = ANY(%(ids)s) AND state = 'done' AND NOT gold GROUP BY example_id
+"""
+# One update an example, however much changes: each writes the row and all its indexes anew. Empty content: it stays.
+PUT = """
+UPDATE curation_example e SET state = r.state, answer = r.answer::jsonb, accepted_at = r.at,
+  accepted_by_id = (SELECT id FROM curation_user WHERE id = r.who), changed_at = %(now)s,
+  done = (SELECT count(*) FROM curation_slot s WHERE s.example_id = e.id AND s.state = 'done' AND NOT s.gold),
+  content = coalesce(r.content::jsonb, e.content), revision = coalesce(r.revision, e.revision), chars = coalesce(r.chars, e.chars)
+FROM unnest(%(ids)s::bigint[], %(states)s::text[], %(answers)s::text[], %(ats)s::timestamptz[], %(who)s::bigint[],
+            %(contents)s::text[], %(revisions)s::int[], %(chars)s::int[])
+  AS r(id, state, answer, at, who, content, revision, chars)
+WHERE e.id = r.id
 """
 
 
@@ -65,22 +74,20 @@ class Reopen(Deed):
     def do(self, task: Task, by: User, ids: list[int], value: Any, now: datetime) -> Before:
         rows = fetch(
             """
-            SELECT id, state, answer::text, accepted_at, accepted_by_id, revision FROM curation_example
+            SELECT id, state, answer::text, accepted_at, accepted_by_id, revision, wanted FROM curation_example
             WHERE id = ANY(%(ids)s) AND state IN ('accepted', 'rejected') AND deleted_at IS NULL ORDER BY id
             """, {"ids": ids},
         )  # fmt: skip
         chosen = first(rows)
-        revised = _revise(by, _accepted_from(chosen), now)
-        fetch(
-            "UPDATE curation_example SET answer = NULL, accepted_at = NULL, accepted_by_id = NULL, state = 'open', "
-            "changed_at = %(now)s WHERE id = ANY(%(ids)s)", {"ids": chosen, "now": now},
-        )  # fmt: skip
+        done = dict(fetch(DONE, {"ids": chosen}))
+        wanted = dict(zip(chosen, column(rows, 6), strict=True))
+        states = {pk: "submitted" if done.get(pk, 0) >= wanted[pk] else "open" for pk in chosen}
+        numbers = _put(by, [Put(pk, states[pk]) for pk in chosen], dict(_accepted_from(chosen)), now)
         answers = _answers(chosen, ("accepted", "declined"), "submitted")
-        fetch(RECOUNT, {"ids": chosen})
         make_slots(chosen)
         was = [
-            [pk, state, parsed(answer), at.isoformat() if at else None, who, number, revised.get(pk, number)]
-            for pk, state, answer, at, who, number in rows
+            [pk, state, parsed(answer), at.isoformat() if at else None, who, number, numbers.get(pk, number)]
+            for pk, state, answer, at, who, number, _ in rows
         ]
         return {"was": was, "answers": answers}
 
@@ -95,20 +102,8 @@ class Reopen(Deed):
         )  # fmt: skip
         back = set(first(still))
         mine = [row for row in was if row[0] in back]
-        _revise(by, [(pk, number) for pk, _, _, _, _, number, after in mine if after != number], now, with_answer=True)
-        fetch(
-            """
-            UPDATE curation_example e SET state = r.state, answer = r.answer::jsonb, accepted_at = r.at,
-              accepted_by_id = (SELECT id FROM curation_user WHERE id = r.who), changed_at = %(now)s
-            FROM unnest(%(ids)s::bigint[], %(states)s::text[], %(answers)s::text[], %(ats)s::timestamptz[],
-                        %(who)s::bigint[]) AS r(id, state, answer, at, who)
-            WHERE e.id = r.id
-            """,
-            {
-                "ids": first(mine), "states": column(mine, 1), "ats": column(mine, 3), "who": column(mine, 4), "now": now,
-                "answers": [None if row[2] is None else json.dumps(row[2]) for row in mine],
-            },
-        )  # fmt: skip
+        puts = [Put(pk, state, answer, at, who) for pk, state, answer, at, who, _, _ in mine]
+        _put(by, puts, {row[0]: row[5] for row in mine if row[6] != row[5]}, now)
         _answers_back(before["answers"], first(mine), "submitted")
         free_slots_gone(first(mine))
         return first(mine)
@@ -161,42 +156,63 @@ def _accepted_from(ids: list[int]) -> list[tuple[int, int]]:
     return [(pk, number) for pk, number in rows]
 
 
-def _revise(by: User, to: list[tuple[int, int]], now: datetime, *, with_answer: bool = False) -> dict[int, int]:
-    """Write revision `number` of each example down once more, as its newest. Returns example → new number."""
+@dataclass(frozen=True, slots=True)
+class Put:
+    """What an example becomes: its state, and what was accepted."""
+
+    pk: int
+    state: str
+    answer: dict[str, Any] | None = None
+    at: str | None = None
+    who: int | None = None
+
+
+def _put(by: User, puts: list[Put], back_to: dict[int, int], now: datetime) -> dict[int, int]:
+    """Change the examples; those in `back_to` get the content of that revision, as a new one. Returns the new numbers."""
     numbers: dict[int, int] = {}
-    for chunk in _chunks(to):
-        rows = fetch(
-            """
-            SELECT e.id, e.revision + 1, r.content::text, r.answer::text FROM curation_example e
-            JOIN unnest(%(ids)s::bigint[], %(numbers)s::int[]) AS t(id, number) ON t.id = e.id
-            JOIN curation_revision r ON r.example_id = e.id AND r.number = t.number
-            """, {"ids": [pk for pk, _ in chunk], "numbers": [number for _, number in chunk]},
-        )  # fmt: skip
-        contents = [load(parsed(row[2])) for row in rows]
-        Revision.objects.bulk_create(
-            Revision(
-                example_id=pk, number=number, content=dump(content), why=Revision.Why.REVERTED, by=by, at=now,
-                answer=parsed(answer) if with_answer else None,
-            )
-            for (pk, number, _, answer), content in zip(rows, contents, strict=True)
-        )  # fmt: skip
+    for start in range(0, len(puts), AT_ONCE):
+        chunk = puts[start : start + AT_ONCE]
+        texts = _revise(by, chunk, back_to, now)
+        numbers |= {pk: text[0] for pk, text in texts.items()}
+        missing = (None, None, None)
         fetch(
-            """
-            UPDATE curation_example e SET content = r.content::jsonb, revision = r.number, chars = r.chars
-            FROM unnest(%(ids)s::bigint[], %(numbers)s::int[], %(contents)s::text[], %(chars)s::int[])
-              AS r(id, number, content, chars) WHERE e.id = r.id
-            """,
+            PUT,
             {
-                "ids": first(rows), "numbers": column(rows, 1), "contents": column(rows, 2),
-                "chars": [len(render(content, "text")) for content in contents],
+                "ids": [one.pk for one in chunk], "states": [one.state for one in chunk], "now": now,
+                "answers": [None if one.answer is None else json.dumps(one.answer) for one in chunk],
+                "ats": [one.at for one in chunk], "who": [one.who for one in chunk],
+                "revisions": [texts.get(one.pk, missing)[0] for one in chunk],
+                "contents": [texts.get(one.pk, missing)[1] for one in chunk],
+                "chars": [texts.get(one.pk, missing)[2] for one in chunk],
             },
         )  # fmt: skip
-        numbers |= dict(zip(first(rows), column(rows, 1), strict=True))
     return numbers
 
 
-def _chunks(rows: list[tuple[int, int]]) -> Iterator[list[tuple[int, int]]]:
-    return (rows[start : start + AT_ONCE] for start in range(0, len(rows), AT_ONCE))
+def _revise(by: User, chunk: list[Put], back_to: dict[int, int], now: datetime) -> dict[int, tuple[int, str, int]]:
+    """Write an earlier revision down once more: example → (its new number, content as JSON, characters)."""
+    mine = [one for one in chunk if one.pk in back_to]
+    if not mine:
+        return {}
+    rows = fetch(
+        """
+        SELECT e.id, e.revision + 1, r.content::text FROM curation_example e
+        JOIN unnest(%(ids)s::bigint[], %(numbers)s::int[]) AS t(id, number) ON t.id = e.id
+        JOIN curation_revision r ON r.example_id = e.id AND r.number = t.number
+        """, {"ids": [one.pk for one in mine], "numbers": [back_to[one.pk] for one in mine]},
+    )  # fmt: skip
+    answers = {one.pk: one.answer for one in mine}
+    contents = [parsed(row[2]) for row in rows]
+    Revision.objects.bulk_create(
+        Revision(
+            example_id=pk, number=number, content=content, why=Revision.Why.REVERTED, by=by, at=now, answer=answers[pk]
+        )
+        for (pk, number, _), content in zip(rows, contents, strict=True)
+    )  # fmt: skip
+    return {
+        pk: (number, text, len(render(load(content), "text")))
+        for (pk, number, text), content in zip(rows, contents, strict=True)
+    }
 
 
 STATE_DEEDS = (Reopen(), Reject())
