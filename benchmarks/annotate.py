@@ -190,7 +190,7 @@ class Bench:
         draft = draft_import(task=task, by=None, name="rows.jsonl", path="uploads/rows.jsonl")
         job = start_import(
             import_=draft, by=None,
-            mapping=Mapping(id="id", instruction="instruction", input="input", output="output"), outputs_as="accepted",
+            mapping=Mapping(id="id", instruction="instruction", input="input", output="output"), outputs_as="suggestion",
         )  # fmt: skip
         begun = time.perf_counter()
         run_job(job)
@@ -216,7 +216,7 @@ class Bench:
         opener = urllib.request.build_opener()
         cookie = "; ".join(f"{k}={v}" for k, v in self.cookies[self.people[0].pk].items())
         request = urllib.request.Request(
-            f"http://127.0.0.1:{port}/tasks/{task.pk}/examples.jsonl", headers={"Cookie": cookie}
+            f"http://127.0.0.1:{port}/tasks/{task.pk}/examples.jsonl?state=all", headers={"Cookie": cookie}
         )
         peak, lines, begun = 0.0, 0, time.perf_counter()
         with opener.open(request) as answer:

@@ -13,7 +13,7 @@ MAX_CHARS = 200_000
 
 def render(text: str) -> SafeString:
     """CommonMark with tables. HTML in the text is shown as text, images as their words, links lead only to http, https and
-    mail. Headings begin at the third level, so that they do not break the outline of the page.
+    mail. Headings begin at the second level, so that they do not break the outline of the page.
     """
     # Safe because markdown-it escapes all text (html=False) and `_links` lets no other scheme through.
     return mark_safe(_parser().render(text[:MAX_CHARS]))  # noqa: S308
@@ -35,7 +35,7 @@ def _outline(state: Any) -> None:
     def walk(tokens: list[Token]) -> None:
         for token in tokens:
             if token.type in {"heading_open", "heading_close"}:
-                token.tag = f"h{min(6, int(token.tag[1]) + 2)}"
+                token.tag = f"h{min(6, int(token.tag[1]) + 1)}"
             if token.type == "link_open":
                 token.attrSet("rel", "noopener noreferrer nofollow")
             if token.type in {"th_open", "td_open"}:

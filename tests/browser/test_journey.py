@@ -226,7 +226,7 @@ def test_the_keys_of_a_page_are_listed_and_work(tab, pool):
     dialog.wait_for()
     assert "Pools" in dialog.inner_text()
     tab.keyboard.press("Escape")
-    tab.keyboard.press("2")
+    tab.keyboard.press("3")
     tab.wait_for_url("**/t/ward/pools/")
 
 

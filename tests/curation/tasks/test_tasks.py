@@ -79,7 +79,7 @@ def test_the_overview_shows_text_as_text_and_guidelines_as_markdown(as_, cast):
     assert "<strong>Bold</strong>" in page
     assert 'javascript:alert(1)"' not in page
     assert "<img" not in page
-    assert "<h3>Top</h3>" in page
+    assert "<h2>Top</h2>" in page
     assert page.count("&lt;script&gt;") >= 6
 
 
