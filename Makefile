@@ -65,6 +65,7 @@ lock: setup ## Resolve the lock files again from pyproject.toml
 	$(VENV)/bin/pip-compile $$O --extra cpu -o requirements/cpu.lock pyproject.toml && \
 	$(VENV)/bin/pip-compile $$O --extra gpu -c requirements/cpu.lock -o requirements/gpu.lock pyproject.toml && \
 	$(VENV)/bin/pip-compile $$O --extra cpu --extra dev -c requirements/cpu.lock -o requirements/dev.lock pyproject.toml
+	@sed -i 's/^\(torch==[0-9.]*\)+.*/\1/' requirements/*.lock  # the build (CPU or CUDA) is the machine's, not the lock's
 
 clean: stop ## Remove the environment and everything under var/ (pools, runs, databases)
 	@# As root the database lies in a private folder elsewhere, to which var/postgres is a link.
