@@ -1,7 +1,7 @@
 """One deed on many examples, and its undoing. One line in the record, one event an example, all in one transaction.
 
-What was changed since by somebody else stays as it is when a deed is undone. Locks: people on the task (where slots are
-made), examples in the order of their ids, then their answers and slots.
+What was changed since by somebody else stays as it is when a deed is undone. Locks: examples in the order of their ids,
+then their answers and slots.
 """
 
 import json
@@ -21,7 +21,7 @@ from curation.actions.deeds_queue import QUEUE_DEEDS
 from curation.actions.deeds_state import STATE_DEEDS
 from curation.actions.deeds_tags import TAG_DEEDS
 from curation.audit import audit
-from curation.models import BulkChange, Example, Task, TaskMember, User
+from curation.models import BulkChange, Example, Task, User
 
 MOST = 100_000  # examples of one deed
 DEEDS: dict[str, Deed] = {deed.name: deed for deed in (*TAG_DEEDS, *QUEUE_DEEDS, *STATE_DEEDS)}
@@ -51,11 +51,10 @@ def change_many(
     Raises `Fault` bulk.too_many above `MOST` examples, KeyError for an unknown deed.
     """
     chosen = DEEDS[deed]
-    ids = _ids(task, examples)
+    ids = _ids(examples)
     if len(ids) > MOST:
         raise Fault("bulk.too_many", limit=f"{MOST:,}")
-    if chosen.makes_slots:
-        _people(task)
+    ids = _lock(task, ids)
     now = timezone.now()
     before = chosen.do(task, by, ids, value, now)
     changed = chosen.ids(before)
@@ -85,8 +84,6 @@ def undo(*, change: BulkChange, by: User) -> int:
             raise Fault("bulk.undone")
         return reviewing.undo_accept_equal(change=change, by=by)
     deed, task = DEEDS[change.action], change.task
-    if deed.makes_slots or deed.undo_makes_slots:
-        _people(task)
     now = timezone.now()
     if not BulkChange.objects.filter(pk=change.pk, undone_at=None).update(undone_at=now):
         raise Fault("bulk.undone")
@@ -101,13 +98,11 @@ def undo(*, change: BulkChange, by: User) -> int:
     return len(back)
 
 
-def _ids(task: Task, examples: QuerySet[Example] | Iterable[int]) -> list[int]:
-    """Their ids, ascending, locked; one more than `MOST` where there are more."""
+def _ids(examples: QuerySet[Example] | Iterable[int]) -> list[int]:
+    """Their ids; one more than `MOST` where there are more."""
     if isinstance(examples, QuerySet):
-        ids = list(examples.order_by().values_list("pk", flat=True)[: MOST + 1])
-    else:
-        ids = list(examples)
-    return ids if len(ids) > MOST else _lock(task, ids)
+        return list(examples.order_by().values_list("pk", flat=True)[: MOST + 1])
+    return list(examples)
 
 
 def _lock(task: Task, ids: list[int]) -> list[int]:
@@ -117,11 +112,6 @@ def _lock(task: Task, ids: list[int]) -> list[int]:
             [task.pk, ids],
         )
         return [pk for (pk,) in cursor.fetchall()]
-
-
-def _people(task: Task) -> None:
-    """Who annotates waits: new slots send everybody's next claim to the start of the queue, so these rows change too."""
-    list(TaskMember.objects.filter(task=task).order_by("pk").select_for_update(no_key=True).values_list("pk"))
 
 
 def _events(ids: list[int], kind: str, *, task: Task, by: User, at: datetime, facts: dict[str, Any]) -> None:

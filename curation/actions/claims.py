@@ -14,6 +14,7 @@ from django.utils import timezone
 
 from config.faults import Fault
 from curation.actions.accepting import RETURN_DAYS
+from curation.actions.slots import look_again
 from curation.models import Annotation, Example, Guideline, Slot, Task, TaskMember, User
 from curation.rows import columns, made, width
 
@@ -234,7 +235,7 @@ def give_back(annotation: Annotation) -> None:
     orders = list(slots.values_list("order", flat=True))
     slots.update(state="free", annotator=None, expires_at=None)
     if orders:
-        _search_again(annotation.task_id, min(orders))
+        look_again([annotation.task_id], min(orders))
 
 
 @transaction.atomic
@@ -262,10 +263,5 @@ def free_expired(*, task_id: int | None = None) -> int:
         )
         rows = cursor.fetchall()
     for task, order, _ in rows:
-        _search_again(task, order)
+        look_again([task], order)
     return sum(count for _, _, count in rows)
-
-
-def _search_again(task_id: int, order: float) -> None:
-    """A slot at `order` is free again: who is past it must look there once more."""
-    TaskMember.objects.filter(task_id=task_id, cursor_order__gte=order).update(cursor_order=None, cursor_slot=None)

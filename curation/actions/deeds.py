@@ -21,8 +21,6 @@ class Deed:
     title = ""  # on the button
     did = ""  # after the number: "12 examples …"
     event = ""  # kind of the ExampleEvent
-    makes_slots = False
-    undo_makes_slots = False
 
     def read(self, text: str) -> Any:
         """The value that was typed. Raises ValueError, in words for the person."""

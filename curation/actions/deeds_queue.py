@@ -54,7 +54,6 @@ class Wanted(Deed):
     """Answers wanted of examples that are not decided; free slots are made or taken away."""
 
     name, title, did, event = "wanted", "Set the answers wanted", "want another number of answers", "wanted"
-    makes_slots = undo_makes_slots = True
 
     def read(self, text: str) -> int:
         if not text.isdecimal() or len(text) > 4 or not 1 <= int(text) <= MOST_WANTED:
@@ -94,7 +93,6 @@ class Delete(Deed):
     """They leave the table, the queue and every export; nothing of them is lost."""
 
     name, title, did, event = "delete", "Delete", "deleted", "deleted"
-    undo_makes_slots = True
 
     def do(self, task: Task, by: User, ids: list[int], value: Any, now: datetime) -> Before:
         was = fetch(
@@ -117,7 +115,6 @@ class Delete(Deed):
 
 class Restore(Deed):
     name, title, did, event = "restore", "Restore", "restored", "restored"
-    makes_slots = True
 
     def do(self, task: Task, by: User, ids: list[int], value: Any, now: datetime) -> Before:
         was = fetch(

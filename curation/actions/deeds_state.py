@@ -33,7 +33,6 @@ class Reject(Deed):
     """Left out of the data; answers that waited are not taken."""
 
     name, title, did, event = "reject", "Reject", "rejected", "rejected"
-    undo_makes_slots = True
 
     def do(self, task: Task, by: User, ids: list[int], value: Any, now: datetime) -> Before:
         was = fetch(
@@ -69,7 +68,6 @@ class Reopen(Deed):
     """Back into the queue: the answers wait again, and the content is what it was before it was accepted."""
 
     name, title, did, event = "reopen", "Reopen", "open again", "reopened"
-    makes_slots = True
 
     def do(self, task: Task, by: User, ids: list[int], value: Any, now: datetime) -> Before:
         rows = fetch(

@@ -115,7 +115,6 @@ class NoGold(Deed):
     """An example that only served to measure becomes an ordinary one, which people are asked."""
 
     name, title, did, event = "no_gold", "No longer gold", "are no longer gold", "gold_removed"
-    makes_slots = True
 
     def do(self, task: Task, by: User, ids: list[int], value: Any, now: datetime) -> Before:
         rows = fetch(

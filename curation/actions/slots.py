@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Sequence
 from django.db import connection, transaction
 
 from curation.audit import audit
-from curation.models import Example, Slot, Task, TaskMember, User
+from curation.models import Example, Slot, Task, User
 from curation.queueing import slot_order, wanted_for
 
 CHUNK = 20_000  # examples in one statement
@@ -48,9 +48,28 @@ def _insert(rows: Sequence[tuple[int, int, int, float]]) -> int:
     return made
 
 
-def look_again(task_ids: Iterable[int]) -> None:
-    """Everybody's next claim searches the queue from its start: something may stand before the place reached so far."""
-    TaskMember.objects.filter(task_id__in=list(task_ids)).update(cursor_order=None, cursor_slot=None)
+AGAIN = """
+UPDATE curation_taskmember m SET cursor_order = NULL, cursor_slot = NULL FROM (
+  SELECT id FROM curation_taskmember WHERE task_id = ANY(%s) AND cursor_order >= %s ORDER BY id FOR NO KEY UPDATE {wait}
+) past WHERE m.id = past.id
+"""
+
+
+def look_again(task_ids: Iterable[int], order: float = float("-inf")) -> None:
+    """Who is past a place in the queue looks there once more: something may stand there now.
+
+    Rows of people who are just claiming or submitting are left for after the commit: they lock their own row first, so
+    whoever waited for it here, with other locks in hand, could make them wait for each other for ever.
+    """
+    ids = sorted(task_ids)
+    with connection.cursor() as cursor:
+        cursor.execute(AGAIN.format(wait="SKIP LOCKED"), [ids, order])
+
+    def rest() -> None:
+        with connection.cursor() as cursor:
+            cursor.execute(AGAIN.format(wait=""), [ids, order])
+
+    transaction.on_commit(rest, robust=True)
 
 
 @transaction.atomic
