@@ -110,6 +110,12 @@ IN_TEMPLATES = [
         '<img src="//cdn.example/x">',
         set(),
     ),
+    (
+        "a script is loaded once, or every key acts twice",
+        re.compile(r"<script[^>]*'(js/\w+\.js)'.*<script[^>]*'\1'", re.DOTALL),
+        "<script src=\"{% static 'js/app.js' %}\"></script><script src=\"{% static 'js/app.js' %}\"></script>",
+        set(),
+    ),
 ]
 
 

@@ -55,6 +55,18 @@ def saved(site, pk: int) -> dict:
     return json.loads(site.manage("shell", "-c", READ.format(pk=pk)).splitlines()[-1])
 
 
+def walk_to(page, word: str) -> None:
+    """To a word with the arrows; a text has an end, so the walk has one."""
+    for _ in range(len(TEXT)):
+        if word in page.evaluate("getSelection().toString()"):
+            return
+        page.keyboard.press("ArrowRight")
+    focus = page.evaluate("document.activeElement.outerHTML.slice(0, 200)")
+    raise AssertionError(
+        f"{word} was not reached; selected: {page.evaluate('getSelection().toString()')!r}, in {focus}"
+    )
+
+
 def test_every_kind_is_answered_with_mouse_and_keys(site, tab, make_task):
     pk = make_task("Everything")
     tab.goto(f"/tasks/{pk}/annotate/")
@@ -62,14 +74,12 @@ def test_every_kind_is_answered_with_mouse_and_keys(site, tab, make_task):
     view.focus()
     for _ in range(3):  # Dr, the family, Anna
         tab.keyboard.press("ArrowRight")
-    while "Anna" not in tab.evaluate("getSelection().toString()"):
-        tab.keyboard.press("ArrowRight")
+    walk_to(tab, "Anna")
     tab.keyboard.press("Shift+ArrowRight")
     assert tab.evaluate("getSelection().toString()") == "Anna Hall"
     tab.keyboard.press("1")
     expect(view.locator("button", has_text="PERSON")).to_be_visible()
-    while "Rome" not in tab.evaluate("getSelection().toString()"):
-        tab.keyboard.press("ArrowRight")
+    walk_to(tab, "Rome")
     tab.get_by_role("button", name="PLACE", exact=True).click()
     assert axe(tab) == []
     picture(tab, "answers")
