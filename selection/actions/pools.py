@@ -179,6 +179,7 @@ def delete_pool(*, pool: Pool, by: User, with_runs: bool = False) -> None:
 
     def forget() -> None:
         store.delete_prefix(f"pools/{pk}")
+        store.delete_prefix(f"features/{pk}")
         _forget(files)
 
     transaction.on_commit(forget)

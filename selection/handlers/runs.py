@@ -1,7 +1,7 @@
 """Steps of a run: each pass of its method as a map and a reduce, then choose, then the picked rows of each shard."""
 
 import io
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -16,8 +16,8 @@ from jobs.registry import Kind, PassPlan, StepPlan, register
 from selection import methods, picked, store
 from selection.methods.base import Part
 from selection.models import Pick, Run
-from selection.running import collecting, finishing
-from selection.running.inputs import Inputs, ShardRows, parts, reduce_name
+from selection.running import collecting, features, finishing
+from selection.running.inputs import Inputs, parts, reduce_name
 from selection.running.lookup import Lookup
 
 COPY = "COPY selection_pick (run_id, shard_id, rank, key, score, source, chars, excerpt, reason, row) FROM STDIN"
@@ -65,6 +65,8 @@ class Selection(Kind):
     def store(self, step: Step, result: dict[str, Any]) -> None:
         if step.payload["stage"] == "collect" and result["file"]:
             insert_picks(step.job.params["run"], result)
+        if "made" in result:
+            features.note(result["shard"], result["name"], result["made"])
 
     def succeeded(self, job: Job) -> None:
         inputs = Inputs.of(job)
@@ -85,10 +87,17 @@ def _map_plan(inputs: Inputs, job: Job, number: int, title: str) -> PassPlan:
 
 def _map(inputs: Inputs, step: Step, beat: Beat) -> dict[str, Any]:
     number, item = step.payload["pass"], methods.Item(*step.payload["item"])
-    rows = ShardRows(inputs.shards[item.shard], item.start, item.stop)
+    one = inputs.passes[number]
     ctx = inputs.ctx(step.job, number, tick=lambda done: beat.progress(done, item.rows))
-    part = inputs.passes[number].map(methods.Shard(item.rows, rows.load, item.start), ctx)
+    part = one.map(inputs.rows(number, item, ctx), ctx)
     beat.progress(item.rows, item.rows)
+    if one.keeps is not None:
+        shard = inputs.shards[item.shard]
+        return {
+            "shard": shard.pk,
+            "name": one.keeps(inputs.params),
+            "made": features.save(shard, item, part["features"]),
+        }
     return {"path": store.save_part(inputs.run.pk, methods.dump(part)), "shard": item.shard}
 
 
@@ -136,8 +145,14 @@ def _choose(inputs: Inputs, step: Step, beat: Beat) -> dict[str, Any]:
         "path": store.save_part(inputs.run.pk, methods.dump(part)),
         "picks": len(chosen.picks), "skipped": chosen.skipped, "read": chosen.read,
         "wanted": chosen.wanted, "tokens": chosen.tokens,
-        "scores": collecting.score_facts(columns, part["score"]),
+        "scores": collecting.score_facts(columns, part["score"]), "notes": _notes(inputs, step, columns),
     }  # fmt: skip
+
+
+def _notes(inputs: Inputs, step: Step, columns: Sequence[Part]) -> list[dict[str, str]]:
+    """What the method says of the run."""
+    ctx = inputs.ctx(step.job, len(inputs.passes))
+    return [note._asdict() for note in methods.notes_of(inputs.method, ctx, methods.Scores.of(columns))]
 
 
 def _collect(inputs: Inputs, step: Step, beat: Beat) -> dict[str, Any]:

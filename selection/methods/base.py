@@ -61,31 +61,61 @@ class Shard:
         shard.keys         list[str], the row keys
         shard.sources      list[str], "" where a row has none
         shard.start        position of the first row within its shard file
+        shard.places       int64[rows], position of each row in the whole pool: its shards one after the other
+        shard.array("features:<name>")   float16[rows, d], vectors that an earlier pass or run made
 
-    `load(name)` gives "keys", "sources" and the views; it is called at most once a name.
+    `load(name)` gives "keys", "sources", the views and the feature sets; it is called at most once a name.
+    `offset` is the position in the pool of the shard file's first row.
     """
 
-    __slots__ = ("_columns", "_load", "rows", "start")
+    __slots__ = ("_columns", "_load", "offset", "picked", "rows", "start")
 
-    def __init__(self, rows: int, load: Callable[[str], Sequence[str]], start: int = 0) -> None:
-        self.rows, self.start, self._load = rows, start, load
-        self._columns: dict[str, Sequence[str]] = {}
+    def __init__(
+        self, rows: int, load: Callable[[str], Any], start: int = 0, *, offset: int = 0,
+        picked: NDArray[np.int64] | None = None,
+    ) -> None:  # fmt: skip
+        """`picked`: the places of the rows within start..stop, where a pass looks at some of them only."""
+        self.rows, self.start, self.offset, self.picked, self._load = rows, start, offset, picked, load
+        self._columns: dict[str, Any] = {}
 
     @classmethod
-    def of(cls, columns: Mapping[str, Sequence[str]], start: int = 0) -> "Shard":
+    def of(cls, columns: Mapping[str, Any], start: int = 0, *, offset: int = 0) -> "Shard":
         """A shard whose columns are in memory already. Raises `KeyError` later for one that is not among them."""
-        return cls(len(columns["keys"]), columns.__getitem__, start)
+        return cls(len(columns["keys"]), columns.__getitem__, start, offset=offset)
 
     def __len__(self) -> int:
         return self.rows
 
     def __getitem__(self, name: str) -> Sequence[str]:
+        found: Sequence[str] = self._column(name)
+        return found
+
+    def array(self, name: str) -> NDArray[Any]:
+        """A column of numbers. Raises `KeyError` for a feature set that nothing made."""
+        return np.asanyarray(self._column(name))
+
+    def _column(self, name: str) -> Any:
         if name not in self._columns:
             column = self._load(name)
             if len(column) != self.rows:
                 raise ValueError(f"the column {name} has {len(column)} values for {self.rows} rows")
             self._columns[name] = column
         return self._columns[name]
+
+    @property
+    def places(self) -> NDArray[np.int64]:
+        if self.picked is not None:
+            return self.picked
+        return np.arange(self.rows, dtype=np.int64) + (self.offset + self.start)
+
+    def only(self, index: NDArray[np.int64]) -> "Shard":
+        """The rows at these positions of this shard, ascending."""
+
+        def load(name: str) -> Any:
+            column = self._column(name)
+            return column[index] if isinstance(column, np.ndarray) else [column[at] for at in index.tolist()]
+
+        return Shard(len(index), load, self.start, offset=self.offset, picked=self.places[index])
 
     @property
     def keys(self) -> Sequence[str]:
@@ -150,8 +180,12 @@ class Pass(NamedTuple):
     """One map over items, and its reduce. `reduce=None` in the last pass: the parts are score columns.
 
     `rows_per_item(ctx)` is chosen so that a step lasts about 5 to 20 seconds on one core. `over(ctx)` replaces
-    the ranges of shards by other items, made of what an earlier pass wrote. `rows(ctx)` may name the keys to
-    look at, as a sorted array of bytes; None means every row.
+    the ranges of shards by other items, made of what an earlier pass wrote.
+
+    `rows(ctx)` may name the places (int64, ascending) of the rows to look at; None means every row.
+    `whole`: one item that is the whole pool, for what must see every row at once.
+    `keeps(params)` names a feature set: the map returns {"features": float16[rows, d]}, which is kept beside the pool
+    and not computed again by any later run; such a pass has no reduce. The name tells encoder, settings and view.
     """
 
     name: str
@@ -162,8 +196,51 @@ class Pass(NamedTuple):
     queue: Literal["cpu", "gpu"] = "cpu"
     reads: tuple[str, ...] = ("text",)
     rows_per_item: Callable[[Ctx], int] = few
-    rows: Callable[[Ctx], NDArray[np.bytes_] | None] | None = None
+    rows: Callable[[Ctx], NDArray[np.int64] | None] | None = None
     over: Callable[[Ctx], Sequence[Item]] | None = None
+    whole: bool = False
+    keeps: Callable[[Any], str] | None = None
+
+
+FEATURE_ROWS = 2_048  # rows of one file of a feature set: a fixed grid, so that later runs find what earlier ones made
+WHOLE = -1  # the `shard` of the item that is the whole pool
+
+
+def whole(rows: int) -> list[Item]:
+    """The one item of a pass that sees the whole pool; none for an empty one."""
+    return [Item(0, WHOLE, 0, rows)] if rows else []
+
+
+def pass_on(parts: Iterator[Part], ctx: Ctx) -> Value:
+    """The reduce of a pass with one item: its part is the value. Empty for an empty pool."""
+    return next(iter(parts), {})
+
+
+@dataclass(frozen=True)
+class Scores:
+    """The finite scores of the last pass over the whole pool."""
+
+    count: int
+    mean: float
+    std: float
+    low: float
+    high: float
+
+    @classmethod
+    def of(cls, columns: Sequence[Part]) -> "Scores":
+        """Zeros where no row has a score."""
+        finite = [column["score"][np.isfinite(column["score"])].astype(np.float64) for column in columns]
+        joined = np.concatenate(finite) if finite else np.empty(0)
+        if not len(joined):
+            return cls(0, 0.0, 0.0, 0.0, 0.0)
+        return cls(len(joined), float(joined.mean()), float(joined.std()), float(joined.min()), float(joined.max()))
+
+
+class Note(NamedTuple):
+    """What a method says of a finished run: a "fact", or a "warning" with what to do."""
+
+    kind: Literal["fact", "warning"]
+    text: str
 
 
 @dataclass(frozen=True)
@@ -198,7 +275,10 @@ class Method(Protocol):
     """One way to select. `version` is raised whenever the picks of the same input change.
 
     `exact`: the picks do not depend on how the pool was cut. `memory`: "stream" holds one item at a time, "pool"
-    holds something of every row at once.
+    holds something of every row at once; it then states `max_rows`.
+
+    A method may also have `notes(ctx, scores: Scores) -> list[Note]`, asked once at the end of a run with the `Ctx`
+    of the last pass; see `notes_of`.
     """
 
     name: ClassVar[str]
@@ -239,16 +319,38 @@ def load(data: bytes) -> Value:
         raise ValueError(f"not a part: {error}") from error
 
 
-def score_column(keys: Sequence[str], scores: NDArray[np.floating[Any]], *, start: int, exact: bool = True) -> Part:
+def score_column(
+    keys: Sequence[str], scores: NDArray[np.floating[Any]], *, start: int, exact: bool | NDArray[np.bool_] = True,
+    rows: NDArray[np.integer[Any]] | None = None,
+) -> Part:  # fmt: skip
     """What the last pass of a scorer returns for one item, sorted by (-score, key).
 
-    "key" bytes, "row" uint32 position within the shard file (`start` is the item's first), "score" float32,
-    "exact" bool: whether the score is the method's own or an estimate of it.
+    "key" bytes, "row" uint32 position within the shard file (`start` is the item's first; `rows` where they do not
+    follow each other), "score" float32, "exact" bool: whether the score is the method's own or an estimate of it.
     """
     names, values = as_bytes(keys), scores.astype(np.float32)
     order = np.lexsort((names, -values))
-    rows = np.arange(start, start + len(names), dtype=np.uint32)
-    return {"key": names[order], "row": rows[order], "score": values[order], "exact": np.full(len(names), exact)}
+    at = np.arange(start, start + len(names)) if rows is None else rows
+    said = np.broadcast_to(np.asarray(exact, bool), len(names))
+    return {"key": names[order], "row": at.astype(np.uint32)[order], "score": values[order], "exact": said[order]}
+
+
+def ordered_column(shard: Shard, order: NDArray[np.int64]) -> Part:
+    """The score column of a chooser: 1 / (1 + rank) for rows whose place is in `order`, best first; no others."""
+    by_place = np.argsort(order, kind="stable")
+    held = order[by_place]
+    places = shard.places
+    at = np.minimum(np.searchsorted(held, places), max(len(held) - 1, 0))
+    mine = np.flatnonzero(held[at] == places) if len(held) else np.empty(0, np.int64)
+    keys = shard.keys
+    scores = 1.0 / (1.0 + by_place[at[mine]])
+    return score_column([keys[row] for row in mine.tolist()], scores, start=0, rows=places[mine] - shard.offset)
+
+
+def notes_of(method: "Method", ctx: Ctx, scores: Scores) -> list[Note]:
+    """What the method says of a finished run; nothing for one that says nothing."""
+    ask: Callable[[Ctx, Scores], list[Note]] | None = getattr(method, "notes", None)
+    return ask(ctx, scores) if ask else []
 
 
 def as_bytes(keys: Sequence[str]) -> NDArray[np.bytes_]:

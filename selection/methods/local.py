@@ -9,10 +9,28 @@ from dataclasses import replace
 from functools import partial
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from curation.content import Content, ContentError, guess, key_of, read, read_id, read_source, render
 from curation.content import Mapping as Columns
 from selection.methods import METHODS
-from selection.methods.base import EMPTY_TARGET, Ctx, Item, Method, Part, Pass, Pick, Shard, Target, items, no_tick
+from selection.methods.base import (
+    EMPTY_TARGET,
+    FEATURE_ROWS,
+    WHOLE,
+    Ctx,
+    Item,
+    Method,
+    Part,
+    Pass,
+    Pick,
+    Shard,
+    Target,
+    items,
+    no_tick,
+    whole,
+)
 from selection.methods.budget import Budget
 from selection.methods.choose import Chosen, Options, Place, Row, choose
 from selection.methods.params import ParamsError, parse_params
@@ -54,6 +72,15 @@ class Table:
 
     def shard(self, places: Sequence[int] | range, start: int = 0) -> Shard:
         return Shard(len(places), partial(self._column, places), start)
+
+    def picked(self, places: Sequence[int], made: Mapping[str, NDArray[Any]]) -> Shard:
+        """Some rows in any order, with the feature sets that were made."""
+        at = np.array(places, np.int64)
+
+        def load(name: str) -> Any:
+            return made[name][at] if name in made else self._column(places, name)
+
+        return Shard(len(places), load, picked=at)
 
     def open(self, item: Item) -> Shard:
         return self.shard(range(item.start, item.stop), item.start)
@@ -109,10 +136,10 @@ def select(
     goal = Table(target).target() if target is not None else EMPTY_TARGET
     if how.needs_target and not len(goal):
         raise ParamsError("target", f"must have at least one row for {how.title}")
-    ctx = Ctx(given, goal, seed, len(table))
-    columns, ctx = run_local(how, ctx, [len(table)], table.open, processes=processes)
+    ctx, made = Ctx(given, goal, seed, len(table)), dict[str, NDArray[Any]]()
+    columns, ctx = run_local(how, ctx, [len(table)], table.open, processes=processes, features=made)
     chosen = choose(columns, budget=wanted, options=options, lookup=table.lookup, seed=seed)
-    return explained(how, chosen, table.shard([pick.row for pick in chosen.picks]), ctx)
+    return explained(how, chosen, table.picked([pick.row for pick in chosen.picks], made), ctx)
 
 
 def explained(method: Method, chosen: Chosen, rows: Shard, ctx: Ctx) -> list[Pick]:
@@ -132,30 +159,87 @@ def run_local(
     *,
     processes: int | None = 1,
     on_pass: Callable[[Pass, int], None] | None = None,
+    features: dict[str, NDArray[Any]] | None = None,
 ) -> tuple[list[Part], Ctx]:
     """Run every pass over the items of the shards; the score columns in item order, and the last pass's `Ctx`.
 
     `open_item(item)` gives the rows of an item. `ctx.tick(rows)` is called with the rows done in the pass so
     far. With several processes the targets and earlier values are sent once a process, each row once.
+    `features`: feature sets of these very rows by name, float16[rows, d]; what is made is added to it.
     """
     if processes is None:
         processes = _worthwhile(method, ctx)
+    kept = features if features is not None else {}
     for step in method.passes(ctx.params):
-        most = step.rows_per_item(ctx)
-        if processes > 1:
-            # Small enough that no process is left waiting for the last item.
-            most = min(most, max(1, -(-sum(shard_sizes) // (processes * 8))))
-        todo = list(step.over(ctx)) if step.over else items(shard_sizes, most)
+        look = _Looking(open_item, shard_sizes, kept, step.rows(ctx) if step.rows else None)
+        todo = _todo(step, ctx, shard_sizes, processes)
+        if step.keeps and (name := f"features:{step.keeps(ctx.params)}") in kept:
+            continue
+        todo = [item for item in todo if look.has(item)]
         if on_pass:
             on_pass(step, len(todo))
-        if processes <= 1 or len(todo) < 2:
-            parts = _mapped(step, ctx, todo, open_item)
+        if processes <= 1 or len(todo) < 2 or step.keeps:  # an encoder uses all cores by itself
+            parts = _mapped(step, ctx, todo, look.open)
         else:
-            parts = _mapped_apart(step, ctx, todo, open_item, (method.name, processes))
-        if step.reduce is None:
+            parts = _mapped_apart(step, ctx, todo, look.open, (method, processes))
+        if step.keeps:
+            # One after the other in the order of the pool, so that a place is an index.
+            made = [part["features"] for part in parts]
+            kept[name] = np.concatenate(made) if made else np.empty((0, 1), np.float16)
+        elif step.reduce is None:
             return list(parts), ctx
-        ctx = replace(ctx, values={**ctx.values, step.name: step.reduce(parts, ctx)})
+        else:
+            ctx = replace(ctx, values={**ctx.values, step.name: step.reduce(parts, ctx)})
     raise ValueError(f"{method.name} does not end in score columns")
+
+
+def _todo(step: Pass, ctx: Ctx, shard_sizes: Sequence[int], processes: int) -> list[Item]:
+    if step.over:
+        return list(step.over(ctx))
+    if step.whole:
+        return whole(sum(shard_sizes))
+    most = FEATURE_ROWS if step.keeps else step.rows_per_item(ctx)
+    if processes > 1:
+        # Small enough that no process is left waiting for the last item.
+        most = min(most, max(1, -(-sum(shard_sizes) // (processes * 8))))
+    return items(shard_sizes, most)
+
+
+class _Looking:
+    """Items as a pass sees them: their place in the pool, the feature sets made so far, only the rows it looks at."""
+
+    def __init__(
+        self, open_item: Open, sizes: Sequence[int], kept: Mapping[str, NDArray[Any]], rows: NDArray[np.int64] | None
+    ) -> None:
+        self.open_item, self.sizes, self.kept, self.rows = open_item, sizes, kept, rows
+        self.offsets = np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64)
+
+    def has(self, item: Item) -> bool:
+        return self.rows is None or bool(len(self._wanted(item, self.rows)))
+
+    def open(self, item: Item) -> Shard:
+        offset = 0 if item.shard == WHOLE else int(self.offsets[item.shard])
+        inner = None if item.shard == WHOLE else self.open_item(item)
+
+        def load(name: str) -> Any:
+            if name.startswith("features:"):
+                return self.kept[name][offset + item.start : offset + item.stop]
+            if inner is not None:
+                return inner[name]
+            return [value for shard in self._shards() for value in shard[name]]
+
+        shard = Shard(item.rows, load, item.start, offset=offset)
+        return shard if self.rows is None else shard.only(self._wanted(item, self.rows) - (offset + item.start))
+
+    def _shards(self) -> Iterator[Shard]:
+        for number, size in enumerate(self.sizes):
+            if size:
+                yield self.open_item(Item(number, number, 0, size))
+
+    def _wanted(self, item: Item, rows: NDArray[np.int64]) -> NDArray[np.int64]:
+        offset = 0 if item.shard == WHOLE else int(self.offsets[item.shard])
+        low, high = np.searchsorted(rows, [offset + item.start, offset + item.stop])
+        return rows[low:high]
 
 
 def _mapped(step: Pass, ctx: Ctx, todo: Sequence[Item], open_item: Open) -> Iterator[Part]:
@@ -167,17 +251,16 @@ def _mapped(step: Pass, ctx: Ctx, todo: Sequence[Item], open_item: Open) -> Iter
 
 
 def _mapped_apart(
-    step: Pass, ctx: Ctx, todo: Sequence[Item], open_item: Open, where: tuple[str, int]
+    step: Pass, ctx: Ctx, todo: Sequence[Item], open_item: Open, where: tuple[Method, int]
 ) -> Iterator[Part]:
     """The same in `where` = (method, processes)."""
     done = 0
     bare = replace(ctx, tick=no_tick, values=dict(ctx.values))
-    with ProcessPoolExecutor(where[1], _context(), _begin, (where[0], step.name, bare)) as pool:
+    with ProcessPoolExecutor(where[1], _context(), _begin, (where[0].name, step.name, bare)) as pool:
         waiting: deque[tuple[Item, Future[Part]]] = deque()
         for item in todo:
             shard = open_item(item)
-            columns = {name: list(shard[name]) for name in ("keys", *step.reads)}
-            waiting.append((item, pool.submit(_work, columns, item.start)))
+            waiting.append((item, pool.submit(_work, _sent(shard, step), item.start, shard.offset, shard.picked)))
             if len(waiting) > 2 * where[1]:  # bounds what lies in the pipes
                 done += waiting[0][0].rows
                 yield waiting.popleft()[1].result()
@@ -186,6 +269,14 @@ def _mapped_apart(
             yield future.result()
             done += item.rows
             ctx.tick(done)
+
+
+def _sent(shard: Shard, step: Pass) -> dict[str, Any]:
+    """The columns that the map reads, as they travel to another process."""
+    return {
+        name: np.ascontiguousarray(shard.array(name)) if name.startswith("features:") else list(shard[name])
+        for name in ("keys", *step.reads)
+    }
 
 
 def _shift(tick: Callable[[int], None], before: int, done: int) -> None:
@@ -210,8 +301,9 @@ def _begin(method: str, step: str, ctx: Ctx) -> None:
     _here["ctx"] = ctx
 
 
-def _work(columns: dict[str, list[str]], start: int) -> Part:
-    part: Part = _here["map"](Shard.of(columns, start), _here["ctx"])
+def _work(columns: dict[str, Any], start: int, offset: int, picked: NDArray[np.int64] | None) -> Part:
+    rows = Shard(len(columns["keys"]), columns.__getitem__, start, offset=offset, picked=picked)
+    part: Part = _here["map"](rows, _here["ctx"])
     return part
 
 

@@ -86,6 +86,7 @@ def result(run: Run) -> dict[str, Any]:
     facts = run.facts
     return {
         "warnings": facts.get("warnings", []),
+        "notes": facts.get("notes", []),
         "plots": {"score": _scores(facts), "length": _lengths(facts), "sources": _sources(facts)},
         "skipped": [(WHY.get(name, name), count) for name, count in facts.get("skipped", {}).items() if count],
     }

@@ -15,6 +15,7 @@ from jobs.models import Job
 from selection import methods, picked, store
 from selection.evaluate.facts import SCORE_BINS, Facts, control_rows
 from selection.methods.base import Part
+from selection.running import features
 from selection.running.inputs import Inputs, ShardRows, part, parts, take
 
 EXCERPT = 280
@@ -61,11 +62,14 @@ def rows_with_reasons(
     tick(0)
     mapping = Columns.from_dict(shard.mapping)
 
-    def load(name: str) -> Sequence[str]:
+    def load(name: str) -> Any:
+        if name.startswith(features.PREFIX):
+            return features.of_shard(shard, name.removeprefix(features.PREFIX))[picks.row]
         own = {"keys": store.KEY, "sources": store.SOURCE}
         return rows.column(own[name]).to_pylist() if name in own else view_of(rows, mapping, name)
 
-    here = methods.Shard(rows.num_rows, load)
+    places = inputs.offset(place) + picks.row.astype(np.int64)
+    here = methods.Shard(rows.num_rows, load, picked=places)
     texts = here["text"]
     reasons = inputs.method.reasons(here, inputs.ctx(job, len(inputs.passes), tick=tick))
     said = [json.dumps([reason.to_dict() for reason in row], ensure_ascii=False) for row in reasons]

@@ -23,6 +23,10 @@ WHY = {
     "near_duplicates": "near duplicates",
     "min_chars": "the smallest length",
     "max_chars": "the greatest length",
+    "decontaminate": "rows of the test sets",
+    "language": "other languages",
+    "repetition": "rows that repeat themselves",
+    "pii": "personal data",
     "budget": "the tokens left",
 }
 
@@ -36,7 +40,9 @@ def finish(inputs: Inputs, job: Job, chosen: dict[str, Any], collected: list[dic
         facts["scores"] = chosen["scores"]
     facts["workers"] = Step.objects.filter(job=job).values("worker").distinct().count()
     facts |= {key: chosen[key] for key in ("skipped", "read", "wanted", "tokens")}
-    facts["warnings"] = warnings(facts, picked=chosen["picks"], short=_short(run, chosen))
+    said = warnings(facts, picked=chosen["picks"], short=_short(run, chosen))
+    facts["warnings"] = said + [note["text"] for note in chosen["notes"] if note["kind"] == "warning"]
+    facts["notes"] = [note["text"] for note in chosen["notes"] if note["kind"] == "fact"]
     Run.objects.filter(pk=run.pk).update(
         picks_count=chosen["picks"], facts=facts, files=files, bytes=sum(file["bytes"] for file in files),
         manifest=manifest(inputs, job, chosen),

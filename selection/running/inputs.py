@@ -19,7 +19,21 @@ from jobs import queries as jobs
 from jobs.models import Job, Worker
 from selection import methods, store
 from selection import models as rows
-from selection.methods.base import EMPTY_TARGET, Ctx, Item, Method, Part, Pass, Target, Value, items, no_tick
+from selection.methods.base import (
+    EMPTY_TARGET,
+    WHOLE,
+    Ctx,
+    Item,
+    Method,
+    Part,
+    Pass,
+    Target,
+    Value,
+    items,
+    no_tick,
+    whole,
+)
+from selection.running import features
 
 USUAL_CHARS = 500
 
@@ -132,11 +146,37 @@ class Inputs:
         one = self.passes[number]
         if one.over is not None:
             return list(one.over(ctx))
+        if one.whole:
+            return whole(ctx.rows)
+        if one.keeps is not None:
+            return features.missing(self.shards, one.keeps(self.params))
         # No core idles over a pool that the method would leave in one piece; how it is cut changes no score.
         pieces = min(2 * slots(one.queue), int(self.method.seconds(ctx.rows, len(ctx.target), ctx.params)))
         wanted = max(1, round(one.rows_per_item(ctx) / self.length_factor))
         most = min(wanted, -(-ctx.rows // max(pieces, 1)) or 1)
-        return items([shard.rows for shard in self.shards], most)
+        cut = items([shard.rows for shard in self.shards], most)
+        rows = one.rows(ctx) if one.rows else None
+        return cut if rows is None else [item for item in cut if len(self._within(item, rows))]
+
+    def rows(self, number: int, item: Item, ctx: Ctx) -> methods.Shard:
+        """The rows of an item as pass `number` sees them."""
+        one = self.passes[number]
+        if item.shard == WHOLE:
+            seen = methods.Shard(item.rows, WholePool(self.shards).load)
+        else:
+            held = ShardRows(self.shards[item.shard], item.start, item.stop)
+            seen = methods.Shard(item.rows, held.load, item.start, offset=self.offset(item.shard))
+        rows = one.rows(ctx) if one.rows else None
+        return seen if rows is None else seen.only(self._within(item, rows) - (seen.offset + item.start))
+
+    def offset(self, shard: int) -> int:
+        """Rows of the run before this shard; 0 for the whole pool."""
+        return 0 if shard == WHOLE else sum(pinned["rows"] for pinned in self.run.shards[:shard])
+
+    def _within(self, item: Item, rows: NDArray[np.int64]) -> NDArray[np.int64]:
+        begin = self.offset(item.shard) + item.start
+        low, high = np.searchsorted(rows, [begin, begin + item.rows])
+        return rows[low:high]
 
     def score_parts(self, job: Job) -> list[dict[str, Any]]:
         """path and shard of each score column, in item order."""
@@ -164,12 +204,14 @@ class ShardRows:
     def __len__(self) -> int:
         return self.stop - self.start
 
-    def load(self, name: str) -> Sequence[str]:
-        """What `methods.Shard` asks for: keys, sources, or a view."""
+    def load(self, name: str) -> Any:
+        """What `methods.Shard` asks for: keys, sources, a view, or a feature set."""
         if name == "keys":
             return self.column(store.KEY).to_pylist()
         if name == "sources":
             return self.column(store.SOURCE).to_pylist()
+        if name.startswith(features.PREFIX):
+            return features.of_shard(self.shard, name.removeprefix(features.PREFIX), self.start, self.stop)
         return view_of(self.content, self.mapping, name)
 
     def column(self, name: str) -> pa.ChunkedArray:
@@ -192,6 +234,18 @@ class ShardRows:
         if isinstance(coded, pa.ChunkedArray):
             coded = coded.combine_chunks()
         return coded.indices.to_numpy().astype(np.int32), coded.dictionary.to_pylist()
+
+
+@dataclass(frozen=True)
+class WholePool:
+    """All shards one after the other."""
+
+    shards: Sequence[rows.Shard]
+
+    def load(self, name: str) -> Any:
+        if name.startswith(features.PREFIX):
+            return features.of_pool(self.shards, name.removeprefix(features.PREFIX))
+        return [value for shard in self.shards if shard.rows for value in ShardRows(shard).load(name)]
 
 
 def take(shard: rows.Shard, places: NDArray[np.int64]) -> pa.Table:

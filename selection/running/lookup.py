@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from curation.content import Mapping as Columns
-from curation.content import key_of, read, render, row_dicts
+from curation.content import key_of, read, row_dicts
 from selection import models, store
 from selection.methods import Options, Place, Row
 from selection.running.inputs import ShardRows
@@ -34,19 +34,16 @@ class Lookup:
             rows = ShardRows(self.shards[number])
             self._own[number] = (rows.chars(), *rows.sources())
         chars, codes, names = self._own[number]
-        content, text = "", ""
-        if self.options.exact_duplicates or self.options.near_duplicates is not None:
-            content, text = self._content(number, place)
-        return Row(names[codes[place.row]], int(chars[place.row]), content, text)
-
-    def _content(self, number: int, place: Place) -> tuple[str, str]:
+        source, length = names[codes[place.row]], int(chars[place.row])
+        if not self.options.exact_duplicates and not self.options.needs_text:
+            return Row(source, length)
         shard = self.shards[number]
-        if self.options.near_duplicates is None and not shard.mapping.get("id"):
+        if not self.options.needs_text and not shard.mapping.get("id"):
             # Without a mapped id the key is the content's own; repeats carry ~2, ~3.
-            return place.key.partition("~")[0], ""
+            return Row(source, length, place.key.partition("~")[0])
         row = self._group(number, place.row // store.ROW_GROUP)[place.row % store.ROW_GROUP]
         content = read(row, Columns.from_dict(shard.mapping))
-        return key_of(content), render(content, "text")
+        return Row.of(content, source, length, key_of(content))
 
     def _group(self, number: int, group: int) -> list[dict[str, object]]:
         if (number, group) not in self._groups:

@@ -1,0 +1,108 @@
+"""What the methods share that read vectors of rows: the encoder's parameters, the pass that encodes, the targets."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from selection.methods.base import WHOLE, Ctx, Item, Part, Pass, Shard, pass_on
+from selection.methods.params import ParamsError, param
+
+ENCODERS: Mapping[str, str] = {
+    "static": "Static: word vectors, thousands of rows a second on any machine",
+    "minilm": "MiniLM: reads whole sentences, hundreds of rows a second on a few cores",
+    "other": "Another model, named below",
+}
+SECONDS = {"static": 150e-6, "minilm": 8e-3, "other": 40e-3}  # a row of about 500 characters, one core
+
+
+def encoder_param(default: str = "static") -> Any:
+    return param(
+        default, label="Encoder", choices=ENCODERS,
+        help="Vectors are made once for a pool and kept: later runs with the same encoder start at once.",
+    )  # fmt: skip
+
+
+def model_param() -> Any:
+    return param(
+        "", label="Model", advanced=True,
+        help="For another encoder: a sentence-transformers model, as its name on the Hub or as a folder.",
+    )  # fmt: skip
+
+
+def spec(params: Any) -> str:
+    """What `selection.encoders.load` takes. Raises `ParamsError` where another model is asked for and none named."""
+    if params.encoder != "other":
+        return str(params.encoder)
+    if not params.model:
+        raise ParamsError("model", "must name a model, or choose one of the encoders that come with Winnow")
+    return str(params.model)
+
+
+def name(params: Any) -> str:
+    """Of the feature set: the encoder's identity and the view. Raises `ParamsError` for a model that is not there."""
+    from selection.encoders import EncoderError, identity
+
+    try:
+        return f"{identity(spec(params))}-{params.view}"
+    except EncoderError as error:
+        raise ParamsError("model" if params.encoder == "other" else "encoder", str(error)) from None
+
+
+def column(params: Any) -> str:
+    """What a pass that needs the vectors lists in `reads`, and asks of a shard."""
+    return f"features:{name(params)}"
+
+
+def encode_pass(params: Any) -> Pass:
+    """Makes the feature set of the pool, or finds it made."""
+    queue: Any = "cpu" if params.encoder == "static" else "gpu"
+    return Pass("encode", _encode, title="Encode rows", queue=queue, reads=(params.view,), keeps=name)
+
+
+def target_pass(params: Any) -> Pass:
+    """`ctx["target"]["vectors"]`: float32[M, d], the targets' unit vectors."""
+    queue: Any = "cpu" if params.encoder == "static" else "gpu"
+    return Pass(
+        "target", _target, pass_on, title="Encode the target", unit="targets", queue=queue, reads=(),
+        over=_nowhere,
+    )  # fmt: skip
+
+
+def _nowhere(ctx: Ctx) -> list[Item]:
+    """One item without a row: what is encoded comes from `ctx`."""
+    return [Item(0, WHOLE, 0, 0)]
+
+
+def target_vectors(ctx: Ctx) -> NDArray[np.float32]:
+    """float32[M, d]."""
+    found: NDArray[np.float32] = ctx["target"]["vectors"]
+    return found
+
+
+def vectors(shard: Shard, params: Any) -> NDArray[np.float16]:
+    """float16[rows, d] of a shard's rows; zeros for a row without a word."""
+    return shard.array(column(params))
+
+
+def seconds(params: Any, rows: int) -> float:
+    """Of one core, where nothing was encoded before."""
+    return rows * SECONDS[params.encoder]
+
+
+def _encode(shard: Shard, ctx: Ctx) -> Part:
+    return {"features": _made(shard[ctx.params.view], ctx).astype(np.float16)}
+
+
+def _target(shard: Shard, ctx: Ctx) -> Part:
+    return {"vectors": _made(ctx.target[ctx.params.view], ctx)}
+
+
+def _made(texts: Sequence[str], ctx: Ctx) -> NDArray[np.float32]:
+    from selection.encoders import EncoderError, load
+
+    try:
+        return load(spec(ctx.params)).encode(texts, ctx.tick)
+    except EncoderError as error:
+        raise ParamsError("model" if ctx.params.encoder == "other" else "encoder", str(error)) from None
