@@ -12,10 +12,15 @@ from dataclasses import dataclass, field
 from itertools import islice
 from typing import NamedTuple
 
+from curation.content import Content, render
+from selection.kernels.contamination import TestRows
+from selection.kernels.language import codes, language
+from selection.kernels.pii import personal
+from selection.kernels.repetition import repetition
 from selection.kernels.shingles import NearDuplicates
 from selection.methods.base import Part, no_tick
 from selection.methods.budget import Budget, tokens
-from selection.methods.params import param
+from selection.methods.params import ParamsError, param
 
 BATCH = 512
 STOP_AFTER = 100  # rows in a row that no longer fit into a budget of tokens
@@ -38,6 +43,38 @@ class Options:
     )  # fmt: skip
     min_chars: int | None = param(None, label="At least this many characters", ge=0)
     max_chars: int | None = param(None, label="At most this many characters", ge=1)
+    decontaminate: str | None = param(
+        None, label="Keep out rows of these targets",
+        help="Rows that hold a row of a test set: equal to it, or sharing 13 words in a row with it.",
+    )  # fmt: skip
+    language: str | None = param(
+        None, label="Only these languages",
+        help="ISO codes such as en, de. Rows with fewer than 20 letters, mostly code, or hard to tell stay.",
+    )  # fmt: skip
+    repetition: float | None = param(
+        None, label="Drop rows that repeat themselves above", ge=0.01, le=1,
+        help="The share of a prompt or an answer that says again what it has said; 0.3 is a good start.",
+    )  # fmt: skip
+    pii: bool = param(
+        False, label="Drop rows with personal data",
+        help="E-mail and IP addresses, phone, card and account numbers. Names are not recognised.",
+    )  # fmt: skip
+
+    def __post_init__(self) -> None:
+        """Raises `ParamsError` for a language that cannot be told."""
+        if self.language is not None:
+            try:
+                object.__setattr__(self, "language", ", ".join(codes(self.language)) or None)
+            except ValueError as error:
+                raise ParamsError(
+                    "language", f"must be ISO codes such as en, de; {error} is none that can be told apart"
+                ) from None
+
+    @property
+    def needs_text(self) -> bool:
+        """Whether a row's text and parts must be known, beside its source, length and content key."""
+        wanted = (self.near_duplicates, self.decontaminate, self.language, self.repetition)
+        return self.pii or any(value is not None for value in wanted)
 
 
 class Place(NamedTuple):
@@ -50,12 +87,22 @@ class Place(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """What `choose` may ask about a row. `content`: equal for equal content (`curation.content.key_of`)."""
+    """What `choose` may ask about a row. `content`: equal for equal content (`curation.content.key_of`).
+
+    `parts`: prompt and answers, for what is told of each by itself; without them the text stands for both.
+    """
 
     source: str = ""
     chars: int = 0
     content: str = ""
     text: str = ""
+    parts: tuple[str, ...] = ()
+
+    @classmethod
+    def of(cls, content: Content, source: str, chars: int, key: str) -> "Row":
+        """With text and parts. Each output is a part, since several answers to one question are alike."""
+        answers = content.outputs if content.kind == "single" else (render(content, "response"),)
+        return cls(source, chars, key, render(content, "text"), (render(content, "prompt"), *answers))
 
 
 class Choice(NamedTuple):
@@ -87,19 +134,20 @@ Lookup = Callable[[Sequence[Place]], Sequence[Row]]
 
 def choose(
     columns: Sequence[Part], *, budget: Budget, options: Options | None = None, lookup: Lookup | None = None,
-    seed: int = 0, tick: Callable[[int], None] = no_tick,
+    seed: int = 0, tests: Sequence[str] = (), tick: Callable[[int], None] = no_tick,
 ) -> Chosen:  # fmt: skip
     """Pick from score columns given in item order, each sorted by (-score, key).
 
     `lookup(places)` returns one `Row` a place, in order; it is called in batches and only when an option or the
-    budget needs to know a row. Rows whose score is NaN or -inf are never picked. `tick(read)` is called once a
-    batch and may raise. Raises `ValueError` when a lookup is needed and missing.
+    budget needs to know a row. `tests`: texts of test rows, whose rows are held back as "decontaminate" (see
+    `kernels.contamination.texts_of`). Rows whose score is NaN or -inf are never picked. `tick(read)` is called once a
+    batch and may raise. Raises `ValueError` when a lookup is needed and missing, or `decontaminate` has no `tests`.
     """
     options = options or Options()
     pool = sum(len(column["key"]) for column in columns)
     limit = budget.rows(pool)
     chosen = Chosen(wanted=int(budget.amount) if limit is None else limit)
-    gate = _Gate(options, chosen, limit, seed)
+    gate = _Gate(options, chosen, limit, seed, tests)
     if gate.needs_rows and lookup is None:
         raise ValueError("these options need a lookup of rows")
     merged = heapq.merge(*(_places(place, column) for place, column in enumerate(columns)))
@@ -137,14 +185,20 @@ def _places(column: int, part: Part) -> Iterator[tuple[float, bytes, int, int, b
 class _Gate:
     """Says of each row, in order, whether it is picked, and when there is enough."""
 
-    def __init__(self, options: Options, chosen: Chosen, limit: int | None, seed: int) -> None:
+    def __init__(
+        self, options: Options, chosen: Chosen, limit: int | None, seed: int, tests: Sequence[str]
+    ) -> None:  # fmt: skip
+        if options.decontaminate and not tests:
+            raise ValueError("decontaminate needs the texts of the test rows")
         self.options, self.chosen, self.limit = options, chosen, limit
-        self.needs_rows = limit is None or options != Options(exact_duplicates=False)
+        self.needs_rows = limit is None or bool(tests) or options != Options(exact_duplicates=False)
         self.misfits = 0
         self.contents: set[str] = set()
         self.shares: Counter[str] = Counter()
         self.share = max(1, int((options.source_cap or 0) * chosen.wanted + 1e-9))
         self.near = NearDuplicates(options.near_duplicates, seed) if options.near_duplicates else None
+        self.tests = TestRows(tests) if tests else None
+        self.languages = codes(options.language or "")
 
     @property
     def full(self) -> bool:
@@ -180,9 +234,24 @@ class _Gate:
             return "exact_duplicates"
         if options.source_cap and row.source and self.shares[row.source] + cost > self.share:
             return "source_cap"
+        if why := self._in_text(row):
+            return why
         if self.near and self.near.seen(row.text):
             return "near_duplicates"
         if self.limit is None and self.chosen.tokens + cost > self.chosen.wanted:
             self.misfits += 1
             return "budget"
+        return ""
+
+    def _in_text(self, row: Row) -> str:
+        """The option that holds the row back for what its text says by itself, or ""."""
+        options = self.options
+        if self.tests and self.tests.touch(row.text):
+            return "decontaminate"
+        if options.repetition is not None and max(map(repetition, row.parts or (row.text,))) > options.repetition:
+            return "repetition"
+        if options.pii and personal(row.text):
+            return "pii"
+        if self.languages and language(row.text) not in ("", *self.languages):
+            return "language"
         return ""
