@@ -6,12 +6,13 @@ factor k1 + 1 (Kamphuis and others 2020, "Which BM25 do you mean?").
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar, Literal
+from typing import ClassVar, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from selection.kernels.terms import Counts, Vocabulary, count
+from selection.methods import turns
 from selection.methods.base import Ctx, Part, Pass, Reason, Shard, Value, as_bytes, score_column
 from selection.methods.params import param
 
@@ -183,64 +184,21 @@ def _score(shard: Shard, ctx: Ctx) -> Part:
 # --- round robin: the best rows of each target, then one from each list in turn ---
 
 
-def _depth(ctx: Ctx) -> int:
-    """Rows kept for each target: enough that the lists together cover a fifth of the pool."""
-    return max(2_000, -(-ctx.rows // (5 * max(1, len(ctx.target)))))
-
-
 def _list(shard: Shard, ctx: Ctx) -> Part:
-    model, depth = _Model.of(ctx), _depth(ctx)
-    best = _Lists(len(ctx.target), depth)
+    model, targets = _Model.of(ctx), len(ctx.target)
+    best = turns.Lists(targets, turns.depth(ctx, targets))
+    best.floor[:] = np.finfo(np.float32).tiny  # a row without a shared word is on no list
     for counts, weights in model.weigh(shard[ctx.params.view]):
-        scores = model.per_target(counts, weights).astype(np.float32)
         keys = as_bytes(shard.keys[counts.start : counts.start + len(counts.length)])
-        target, row = np.nonzero((scores > 0) & (scores >= best.floor[:, None]))
-        best.add(target.astype(np.uint32), scores[target, row], keys[row])
+        best.offer(model.per_target(counts, weights).astype(np.float32), keys)
         ctx.tick(counts.start + len(counts.length))
     return best.part()
 
 
 def _merge(parts: Iterator[Part], ctx: Ctx) -> Value:
     """Each row's place: 0 is the first target's best row, 1 the second target's, and so on."""
-    best = _Lists(len(ctx.target), _depth(ctx))
-    for part in parts:
-        best.add(part["target"], part["score"], part["key"])
-    found = best.part()
-    target, starts = found["target"].astype(np.int64), np.searchsorted(found["target"], np.arange(len(ctx.target)))
-    place = (np.arange(len(target)) - starts[target]) * len(ctx.target) + target
-    order = np.lexsort((place, found["key"]))
-    keys, first = np.unique(found["key"][order], return_index=True)
-    return {"key": keys, "place": place[order][first]}
-
-
-class _Lists:
-    """The `depth` best (target, score, key) of each target, by (-score, key)."""
-
-    def __init__(self, targets: int, depth: int) -> None:
-        self.depth, self.limit = depth, 2 * targets * depth + 20_000
-        self.floor = np.zeros(targets, np.float32)  # what a row must reach to come on a list that is full
-        self._held: list[Part] = []
-        self._count = 0
-
-    def add(self, target: NDArray[Any], score: NDArray[Any], key: NDArray[Any]) -> None:
-        self._held.append({"target": target, "score": score, "key": key})
-        self._count += len(target)
-        if self._count > self.limit:
-            held = self.part()
-            self._held, self._count = [held], len(held["target"])
-            edges = np.searchsorted(held["target"], np.arange(len(self.floor) + 1))
-            full = np.flatnonzero(np.diff(edges) == self.depth)
-            self.floor[full] = held["score"][edges[full + 1] - 1]
-
-    def part(self) -> Part:
-        """Sorted by target, then -score, then key."""
-        if not self._held:
-            return {"target": np.empty(0, np.uint32), "score": np.empty(0, np.float32), "key": np.empty(0, "S1")}
-        joined = {name: np.concatenate([held[name] for held in self._held]) for name in ("target", "score", "key")}
-        order = np.lexsort((joined["key"], -joined["score"], joined["target"]))
-        target = joined["target"][order]
-        rank = np.arange(len(target)) - np.searchsorted(target, target)
-        return {name: array[order][rank < self.depth] for name, array in joined.items()}
+    targets = len(ctx.target)
+    return turns.places(turns.merge(parts, targets, turns.depth(ctx, targets)), targets)
 
 
 def _place(shard: Shard, ctx: Ctx) -> Part:
@@ -251,9 +209,6 @@ def _place(shard: Shard, ctx: Ctx) -> Part:
         rows = slice(counts.start, counts.start + len(counts.length))
         scores[rows] = -1 / (1 + model.summed(counts, weights))
         ctx.tick(rows.stop)
-    if len(lists["key"]):
-        keys = as_bytes(shard.keys)
-        at = np.minimum(np.searchsorted(lists["key"], keys), len(lists["key"]) - 1)
-        listed = lists["key"][at] == keys
-        scores[listed] = 1 / (1 + lists["place"][at[listed]])
+    listed, place = turns.listed(lists, as_bytes(shard.keys))
+    scores[listed] = 1 / (1 + place)
     return score_column(shard.keys, scores, start=shard.start)

@@ -126,12 +126,12 @@ def test_reasons_show_the_words_that_count_most():
 
 def test_many_short_lists_are_trimmed_as_they_grow():
     """More rows than are held at once: what is trimmed on the way must not be missed at the end."""
-    from selection.methods.bm25 import _Lists
+    from selection.methods.turns import Lists
 
     draw = np.random.Generator(np.random.PCG64(1))
     target, score = draw.integers(0, 3, 5000).astype(np.uint32), draw.random(5000).astype(np.float32)
     key = np.array([f"{n:04}".encode() for n in draw.permutation(5000)])
-    whole, trimmed = _Lists(3, 10), _Lists(3, 10)
+    whole, trimmed = Lists(3, 10), Lists(3, 10)
     trimmed.limit = 200
     whole.add(target, score, key)
     for start in range(0, 5000, 100):
