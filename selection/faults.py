@@ -97,6 +97,11 @@ register(
             "{method} looks for rows like those of a target, and none was named.",
             "Choose a target, or the method random.",
         ),
+        "run.no_test_set": Text(
+            "A test set is gone",
+            "The target {target}, whose rows are to be kept out, is not among the team's targets.",
+            "Choose the test sets again.",
+        ),
         "run.no_method": Text(
             "There is no such method",
             "This installation has no method named {method}.",

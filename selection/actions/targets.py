@@ -7,14 +7,14 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from django.db import IntegrityError, transaction
-from django.db.models import Max
+from django.db.models import Max, Q
 from django.utils import timezone
 
 from config.faults import Fault
 from curation.audit import audit
 from curation.content import Content, key_of
 from curation.models import Team, User
-from selection.models import Target, TargetRow
+from selection.models import Run, Target, TargetRow
 from selection.models.target import pack
 
 MAX_ROWS = 5_000
@@ -163,7 +163,10 @@ def copy(*, target: Target, by: User) -> Target:
 @transaction.atomic
 def delete(*, target: Target, by: User) -> None:
     """Raises `Fault` target.in_use while a run refers to it."""
-    runs = target.runs.count()
+    Target.objects.select_for_update().filter(pk=target.pk).first()  # a run that is being started has frozen it
+    # As a target, or as a test set whose ids stand in the options.
+    told = Q(target=target) | Q(team=target.team_id, options__decontaminate__regex=rf"(^|,){target.pk}(,|$)")
+    runs = Run.objects.filter(told).count()
     if runs:
         raise Fault("target.in_use", name=target.name, runs="1 run" if runs == 1 else f"{runs:,} runs")
     audit("target.deleted", actor=by, team=target.team, target=target, name=target.name)

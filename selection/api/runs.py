@@ -13,7 +13,8 @@ from curation.api import schemas
 from curation.api.errors import Invalid
 from curation.api.paging import keyset
 from curation.api.shared import RUNS, team_of, user_of
-from selection import access
+from curation.models import Team
+from selection import access, test_sets
 from selection.actions import runs as actions
 from selection.actions import send as sending
 from selection.methods import METHODS, Budget, Options, ParamsError, params_dict, parse_params
@@ -48,7 +49,11 @@ class RunBody(schemas.Input):
     params: dict[str, Any] = Field(
         default_factory=dict, description="Of the method; its page in the documentation lists them."
     )
-    options: dict[str, Any] = Field(default_factory=dict, description="Source cap, duplicates, length.")
+    options: dict[str, Any] = Field(
+        default_factory=dict,
+        description="Source cap, duplicates, length, test sets (decontaminate: ids of targets), and so on; the page of "
+        "methods lists them.",
+    )
     seed: int = Field(0, ge=0, le=2**62)
 
 
@@ -119,7 +124,7 @@ def start_run(request: HttpRequest, body: RunBody) -> Status[dict[str, Any]]:
         raise Invalid("target", f"{method.title} looks for rows like a target.", "Send one, or take the method random.")
     run = actions.start(
         team=team, by=user, pool=pool, target=target, method=method.name, method_version=method.version,
-        params=_parsed("params", method.Params, body.params), options=_parsed("options", Options, body.options),
+        params=_parsed("params", method.Params, body.params), options=_options(team, body.options),
         budget=_budget(body.budget), seed=body.seed,
     )  # fmt: skip
     return Status(201, run_row(run))
@@ -140,6 +145,18 @@ def _parsed(place: str, kind: type, raw: dict[str, Any]) -> dict[str, Any]:
         return params_dict(parse_params(kind, raw))
     except ParamsError as error:
         raise Invalid(f"{place}.{error.field}"[:200], f"{place}.{error.field} {error.why}.") from None
+
+
+def _options(team: Team, raw: dict[str, Any]) -> dict[str, Any]:
+    """`decontaminate` may be a list of ids, too."""
+    listed = raw.get(test_sets.OPTION)
+    if isinstance(listed, list | int) and not isinstance(listed, bool):
+        raw = raw | {test_sets.OPTION: ",".join(map(str, listed if isinstance(listed, list) else [listed]))}
+    options = _parsed("options", Options, raw)
+    try:
+        return options | {test_sets.OPTION: test_sets.named(team, options[test_sets.OPTION])}
+    except ParamsError as error:
+        raise Invalid(f"options.{error.field}", f"options.{error.field} {error.why}.", "List the targets.") from None
 
 
 def _budget(text: str) -> str:

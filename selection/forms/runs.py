@@ -5,6 +5,7 @@ from typing import Any
 from django import forms
 
 from curation.models import Team
+from selection import test_sets
 from selection.methods import METHODS, Budget, Options, ParamsError, params_dict, params_schema, parse_params
 from selection.models import Pool, Run, Target
 
@@ -86,12 +87,25 @@ class RunForm(forms.Form):
         self.fields["method"].initial = self.chosen.name
         self.method_fields = self._add(self.chosen.Params, METHOD_PREFIX)
         self.option_fields = self._add(Options, OPTION_PREFIX)
+        self._offer_test_sets()
 
     def _add(self, cls: type, prefix: str) -> list[dict[str, Any]]:
         schema = params_schema(cls)
         for entry in schema:
             self.fields[prefix + entry["name"]] = field_for(entry)
         return schema
+
+    def _offer_test_sets(self) -> None:
+        """A choice among the team's targets in place of the text in which the option keeps them."""
+        there = self.fields["target"].queryset  # type: ignore[attr-defined]
+        field = self.fields[OPTION_PREFIX + test_sets.OPTION]
+        self.fields[OPTION_PREFIX + test_sets.OPTION] = forms.ModelMultipleChoiceField(
+            there, required=False, label=field.label, help_text=field.help_text,
+            widget=forms.CheckboxSelectMultiple,
+        )  # fmt: skip
+        if not there.exists():
+            del self.fields[OPTION_PREFIX + test_sets.OPTION]
+            self.option_fields = [entry for entry in self.option_fields if entry["name"] != test_sets.OPTION]
 
     def group(self, prefix: str, *, advanced: bool | None = None) -> list[Any]:
         """The bound fields of the method or of choose; of them, the advanced ones or the others."""
@@ -106,6 +120,9 @@ class RunForm(forms.Form):
     def clean(self) -> dict[str, Any]:
         data = super().clean() or {}
         data["params"] = self._parsed(self.chosen.Params, self.method_fields, METHOD_PREFIX)
+        chosen = OPTION_PREFIX + test_sets.OPTION
+        if chosen in data:
+            data[chosen] = test_sets.as_option(data[chosen])
         data["options"] = self._parsed(Options, self.option_fields, OPTION_PREFIX)
         if data.get("amount") is not None and data.get("unit"):
             suffix = {"rows": "", "percent": "%", "tokens": "tok"}[data["unit"]]
@@ -148,7 +165,8 @@ def initial_of(run: Run) -> dict[str, Any]:
         "unit": unit, "method": run.method, "seed": run.seed,
     }  # fmt: skip
     filled |= {METHOD_PREFIX + name: value for name, value in run.params.items()}
-    return filled | {OPTION_PREFIX + name: value for name, value in run.options.items()}
+    filled |= {OPTION_PREFIX + name: value for name, value in run.options.items()}
+    return filled | {OPTION_PREFIX + test_sets.OPTION: test_sets.ids_in(run.options.get(test_sets.OPTION))}
 
 
 PATIENCE = 300.0  # seconds that a first selection may take without anybody having asked for it

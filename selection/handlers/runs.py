@@ -132,7 +132,7 @@ def _choose(inputs: Inputs, step: Step, beat: Beat) -> dict[str, Any]:
     shard_of = [result["shard"] for result in found]
     chosen = methods.choose(
         columns, budget=methods.Budget.parse(inputs.run.budget), options=inputs.options,
-        lookup=Lookup(inputs.shards, shard_of, inputs.options), seed=inputs.run.seed,
+        lookup=Lookup(inputs.shards, shard_of, inputs.options), seed=inputs.run.seed, tests=inputs.tests,
         tick=lambda done: beat.progress(min(done, inputs.run.rows), inputs.run.rows),
     )  # fmt: skip
     beat.progress(inputs.run.rows, inputs.run.rows)

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from curation.content import Content, ContentError, guess, key_of, read, read_id, read_source, render
 from curation.content import Mapping as Columns
+from selection.kernels.contamination import texts_of
 from selection.methods import METHODS
 from selection.methods.base import (
     EMPTY_TARGET,
@@ -92,8 +93,7 @@ class Table:
         found = []
         for place in places:
             content = self.contents[place.row]
-            text = render(content, "text")
-            found.append(Row(self.sources[place.row], len(text), key_of(content), text))
+            found.append(Row.of(content, self.sources[place.row], len(render(content, "text")), key_of(content)))
         return found
 
     def _column(self, places: Sequence[int] | range, name: str) -> list[str]:
@@ -111,6 +111,7 @@ def select(
     budget: int | str | Budget = 1000,
     seed: int = 0,
     options: Options | None = None,
+    tests: Rows | None = None,
     mapping: Columns | None = None,
     processes: int | None = None,
     **params: Any,
@@ -121,8 +122,9 @@ def select(
     guessed from the first rows, or given as `mapping` (for the rows). An `id` is the row's key where every row
     has one, else the key is the position as text. `target` may be left out where the method needs none.
     budget: 1000 rows, "5%" or "200000tok" (four characters count as a token). options: what to hold back;
-    exact duplicates are by default. processes: None takes all cores when the work is worth it.
-    params: those of the method. Equal scores are ordered by key.
+    exact duplicates are by default. tests: rows of test sets, in any of these forms; rows that hold one of them are
+    not picked. processes: None takes all cores when the work is worth it. params: those of the method. Equal scores
+    are ordered by key.
 
     Raises `KeyError` for an unknown method, `ParamsError` for a parameter, budget or missing target, and
     `ContentError` for a row that cannot be read.
@@ -134,11 +136,14 @@ def select(
     given: Any = parse_params(how.Params, params)
     table = Table(rows, mapping)
     goal = Table(target).target() if target is not None else EMPTY_TARGET
+    avoided = texts_of(Table(tests).contents) if tests is not None else []
+    if options and options.decontaminate:
+        raise ParamsError("decontaminate", "names test sets of a server; give the rows themselves as tests")
     if how.needs_target and not len(goal):
         raise ParamsError("target", f"must have at least one row for {how.title}")
-    ctx, made = Ctx(given, goal, seed, len(table)), dict[str, NDArray[Any]]()
+    ctx, made = Ctx(given, goal, seed, len(table), wanted=wanted.rows(len(table)) or 0), dict[str, NDArray[Any]]()
     columns, ctx = run_local(how, ctx, [len(table)], table.open, processes=processes, features=made)
-    chosen = choose(columns, budget=wanted, options=options, lookup=table.lookup, seed=seed)
+    chosen = choose(columns, budget=wanted, options=options, lookup=table.lookup, seed=seed, tests=avoided)
     return explained(how, chosen, table.picked([pick.row for pick in chosen.picks], made), ctx)
 
 

@@ -14,7 +14,7 @@ from curation.content import read as read_content
 from curation.models import Team
 from jobs import queries as jobs
 from jobs.models import Job
-from selection import picked
+from selection import picked, test_sets
 from selection.marking import segments, stretches, words
 from selection.methods import METHODS, Method, Options, ParamsError, params_schema, parse_params
 from selection.models import Pick, Pool, Run, Shard, Target, TargetRow
@@ -299,7 +299,9 @@ def said(run: Run) -> dict[str, Any]:
     method = METHODS.get(run.method)
     if method is None:
         return {"method_title": run.method, "settings": []}
-    settings = [*_differing(method.Params, run.params), *_differing(Options, run.options)]
+    tested = Target.objects.filter(team=run.team_id, pk__in=test_sets.ids_in(run.options.get(test_sets.OPTION)))
+    named = {test_sets.OPTION: ", ".join(tested.order_by("pk").values_list("name", flat=True)) or None}
+    settings = [*_differing(method.Params, run.params), *_differing(Options, run.options | named)]
     return {"method_title": method.title, "settings": settings}
 
 

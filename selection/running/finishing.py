@@ -11,6 +11,7 @@ from django.db.models import F, Max, Min, Sum
 from django.utils import timezone
 
 from jobs.models import Job, Step
+from selection import test_sets
 from selection.evaluate.facts import Facts, warnings
 from selection.methods import Budget
 from selection.models import Run
@@ -66,7 +67,7 @@ def _short(run: Run, chosen: dict[str, Any]) -> str:
 
 def manifest(inputs: Inputs, job: Job, chosen: dict[str, Any]) -> dict[str, Any]:
     """Everything that a repetition needs, and what it should find."""
-    run = inputs.run
+    run, tested = inputs.run, test_sets.of_run(inputs.run)
     return {
         "winnow": settings.VERSION,
         "run": run.number,
@@ -80,6 +81,7 @@ def manifest(inputs: Inputs, job: Job, chosen: dict[str, Any]) -> dict[str, Any]
             "shards": [{"sha256": s["sha256"], "mapping_sha": s["mapping_sha"], "rows": s["rows"]} for s in run.shards],
         },
         "target": run.target and {"name": run.target.name, "sha256": run.target_sha, "rows": len(inputs.target)},
+        "test_sets": [{"name": one.name, "sha256": one.sha256, "rows": one.rows.count()} for one in tested],
         "libraries": libraries(),
         "counts": {key: chosen[key] for key in ("picks", "read", "skipped", "wanted", "tokens")},
         "timings": timings(job),

@@ -17,7 +17,7 @@ from curation.content import columns as view_of
 from curation.content.model import root
 from jobs import queries as jobs
 from jobs.models import Job, Worker
-from selection import methods, store
+from selection import methods, store, test_sets
 from selection import models as rows
 from selection.methods.base import (
     EMPTY_TARGET,
@@ -33,6 +33,7 @@ from selection.methods.base import (
     no_tick,
     whole,
 )
+from selection.methods.budget import tokens
 from selection.running import features
 
 USUAL_CHARS = 500
@@ -94,6 +95,11 @@ class Inputs:
         return methods.parse_params(methods.Options, self.run.options)
 
     @cached_property
+    def tests(self) -> list[str]:
+        """Texts of the rows that must not be picked."""
+        return test_sets.texts(test_sets.of_run(self.run))
+
+    @cached_property
     def passes(self) -> list[Pass]:
         return list(self.method.passes(self.params))
 
@@ -140,7 +146,14 @@ class Inputs:
     def ctx(self, job: Job, before: int, tick: Callable[[int], None] = no_tick) -> Ctx:
         """What a map or reduce of pass `before` may know: the values of the passes before it."""
         paths = {one.name: jobs.results(job, reduce_name(one))[0]["path"] for one in self.passes[:before] if one.reduce}
-        return Ctx(self.params, self.target, self.run.seed, self.run.rows, Values(paths), tick)
+        return Ctx(self.params, self.target, self.run.seed, self.run.rows, Values(paths), tick, self.wanted)
+
+    @cached_property
+    def wanted(self) -> int:
+        """About how many rows are asked for; a budget of tokens is divided by those of a usual row."""
+        budget = methods.Budget.parse(self.run.budget)
+        rows = budget.rows(self.run.rows)
+        return rows if rows is not None else max(1, min(self.run.rows, int(budget.amount) // tokens(USUAL_CHARS)))
 
     def items(self, number: int, ctx: Ctx) -> list[Item]:
         one = self.passes[number]

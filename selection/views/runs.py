@@ -10,7 +10,7 @@ from django.urls import reverse
 from config.faults import Fault
 from config.http import page, see_other, unchanged
 from config.policy import members, reads
-from selection import access, downloads
+from selection import access, downloads, test_sets
 from selection.actions import runs as actions
 from selection.forms.runs import METHOD_PREFIX, OPTION_PREFIX, FilterForm, RunForm, default_method, initial_of
 from selection.methods import METHODS, ParamsError, parse_params
@@ -68,6 +68,9 @@ def _initial(request: HttpRequest, team: Any) -> dict[str, Any]:
         initial = initial_of(access.run(request.user, int(again)))  # type: ignore[arg-type]
     sent = request.POST if request.method == "POST" else request.GET
     initial |= {name: value for name, value in sent.items() if name not in {"again", "do", "csrfmiddlewaretoken"}}
+    ticked = OPTION_PREFIX + test_sets.OPTION
+    if ticked in sent:
+        initial[ticked] = sent.getlist(ticked)
     pool, target = queries.choices(team)
     initial.setdefault("pool", pool)
     initial.setdefault("target", target)

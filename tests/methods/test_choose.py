@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from selection.methods import Budget, Options, ParamsError, Row, choose
+from curation.content import Content
+from selection.methods import Budget, Options, ParamsError, Row, choose, params_dict, parse_params
 from selection.methods.base import score_column
 from selection.methods.budget import tokens
 from tests.methods import reference
@@ -92,6 +93,85 @@ def test_length_limits():
     chosen = choose(columns, budget=Budget.parse(10), options=Options(min_chars=3, max_chars=5), lookup=lookup)
     assert keys(chosen) == ["k00003", "k00004", "k00005"]
     assert chosen.skipped == {"min_chars": 3, "max_chars": 4}
+
+
+FINE = "Please add the numbers that stand in the table below and say how you came to the sum of them."
+FILTERS = {
+    "repetition": (Options(repetition=0.3), lambda n: f"{FINE} {n}. {FINE}"),
+    "pii": (Options(pii=True), lambda n: f"{FINE} Write to mary{n}@mail.org."),
+    "language": (
+        Options(language="en"),
+        lambda n: f"Bitte zähle die Zahlen der Tabelle zusammen, Reihe für Reihe, {n}.",
+    ),
+    "decontaminate": (
+        Options(decontaminate="7"),
+        lambda n: f"Row {n}: a farmer has seventeen apples and sells five of them at the market before noon.",
+    ),
+}
+TESTS = ["A farmer has seventeen apples, and sells five of them at the market before noon. How many are left?"]
+
+
+@pytest.mark.parametrize("name", list(FILTERS))
+def test_a_filter_holds_back_what_it_should_and_reads_on(name):
+    """Nine rows in ten of the better half are held back; the budget is filled from below them all the same."""
+    options, bad = FILTERS[name]
+    fine = {n for n in range(3000) if n % 10 == 3 or n >= 1500}
+    rows = numbered(3000, lambda n: made(f"{FINE} Number {n}." if n in fine else bad(n)))
+    columns, lookup, _ = pool(rows)
+    tests = TESTS if name == "decontaminate" else []
+    chosen = choose(columns, budget=Budget.parse(500), options=options, lookup=lookup, tests=tests)
+    assert keys(chosen) == [f"k{n:05}" for n in sorted(fine)[:500]]
+    assert chosen.skipped == {name: chosen.read - 500}
+    assert max(fine & set(range(chosen.read))) == chosen.read - 1, "read no further than the last pick"
+
+
+def made(text):
+    return Row("", len(text), text, text)
+
+
+def test_all_filters_at_once_count_each_row_under_the_first_that_holds_it_back():
+    every = Options(repetition=0.3, pii=True, language="en", decontaminate="7", near_duplicates=0.8, min_chars=10)
+    texts = [FILTERS[name][1](n) for n, name in enumerate(FILTERS)] + ["short", FINE, FINE, FINE + " Now!"]
+    columns, lookup, _ = pool({f"k{n}": (9 - n, made(text)) for n, text in enumerate(texts)})
+    chosen = choose(columns, budget=Budget.parse(8), options=every, lookup=lookup, tests=TESTS)
+    assert keys(chosen) == ["k5"]
+    assert chosen.skipped == dict.fromkeys((*FILTERS, "min_chars", "exact_duplicates", "near_duplicates"), 1)
+
+
+def test_an_answer_that_quotes_its_prompt_does_not_repeat_itself():
+    content = Content("single", instruction="Mend the spelling.", input=FINE, outputs=(FINE, FINE.upper()))
+    row = Row.of(content, "", 300, "x")
+    assert row.parts == (f"Mend the spelling.\n{FINE}", FINE, FINE.upper())
+    columns, lookup, _ = pool({"a": (1, row), "b": (0, made(f"{FINE} {FINE}"))})
+    assert keys(choose(columns, budget=Budget.parse(2), options=Options(repetition=0.3), lookup=lookup)) == ["a"]
+
+
+def test_rows_whose_language_nobody_can_tell_stay():
+    texts = ["2 + 2 = 4", "Ja.", "for (i = 0; i < 10; i++) { a[i] = b[i] * 2; }", FILTERS["language"][1](1)]
+    columns, lookup, _ = pool({f"k{n}": (9 - n, made(text)) for n, text in enumerate(texts)})
+    assert keys(choose(columns, budget=Budget.parse(4), options=Options(language="en, fr"), lookup=lookup)) == [
+        "k0", "k1", "k2",
+    ]  # fmt: skip
+
+
+def test_options_of_filters_are_read_and_checked():
+    assert parse_params(Options, {"language": "EN,pt-BR"}).language == "en, pt"
+    assert parse_params(Options, {"language": " , "}).language is None
+    assert parse_params(Options, params_dict(Options(language="de"))) == Options(language="de")
+    with pytest.raises(ParamsError, match="english is none"):
+        parse_params(Options, {"language": "english"})
+    with pytest.raises(ParamsError):
+        parse_params(Options, {"repetition": "0"})
+    with pytest.raises(ValueError, match="texts of the test rows"):
+        choose([], budget=Budget.parse(1), options=Options(decontaminate="7"), lookup=lambda places: [])
+
+
+def test_tests_alone_are_enough_to_hold_back():
+    columns, lookup, _ = pool({"a": (1, made(TESTS[0])), "b": (0, made(FINE))})
+    chosen = choose(
+        columns, budget=Budget.parse(2), options=Options(exact_duplicates=False), lookup=lookup, tests=TESTS
+    )
+    assert (keys(chosen), chosen.skipped) == (["b"], {"decontaminate": 1})
 
 
 def test_tokens_are_filled_in_order_past_rows_that_do_not_fit():

@@ -70,6 +70,14 @@ def test_params_budget_and_options_reach_their_places():
     assert len(select(doubled, TARGET, options=Options(exact_duplicates=False))) == 4
 
 
+def test_rows_of_test_sets_are_kept_out_in_any_form():
+    tests = [{"prompt": "Subtract two numbers def sub a b return a b", "completion": "…"}]
+    picks = select(ROWS, TARGET, method="bm25", tests=tests)
+    assert {pick.key for pick in picks} == {"cat", "dog"}
+    with pytest.raises(ParamsError, match="as tests"):
+        select(ROWS, method="random", options=Options(decontaminate="3"))
+
+
 @pytest.mark.parametrize(
     ("change", "error", "says"),
     [

@@ -9,12 +9,12 @@ from rich.table import Table
 
 from config.faults import Fault
 from curation.models import Team
-from selection import downloads
+from selection import downloads, test_sets
 from selection.actions import runs as actions
 from selection.actions import target_files, targets
 from selection.console import follow, quiet
 from selection.management.commands.import_pool import one_team
-from selection.methods import METHODS, Budget, Method, Options, ParamsError, params_dict, parse_params
+from selection.methods import METHODS, Budget, Method, Options, ParamsError, params_dict, params_schema, parse_params
 from selection.models import Pool, Run, Target, TargetRow
 from selection.queries.runs import nearest_key
 
@@ -35,7 +35,7 @@ class Command(BaseCommand):
         parser.add_argument(
             "--param", action="append", default=[], metavar="NAME=VALUE", help="a setting of the method"
         )
-        held = "what to hold back: source_cap, exact_duplicates, near_duplicates, min_chars, max_chars"
+        held = f"what to hold back: {', '.join(entry['name'] for entry in params_schema(Options))}"
         parser.add_argument("--option", action="append", default=[], metavar="NAME=VALUE", help=held)
         parser.add_argument("--budget", default="1000", help="1000, 5%% or 200000tok (default: %(default)s)")
         parser.add_argument("--seed", type=int, default=0)
@@ -79,6 +79,7 @@ class Command(BaseCommand):
         method: Method = METHODS[name]
         params = params_dict(parse_params(method.Params, pairs(options["param"], "--param")))
         held = params_dict(parse_params(Options, pairs(options["option"], "--option")))
+        held[test_sets.OPTION] = test_sets.named(team, held[test_sets.OPTION])
         budget = str(Budget.parse(options["budget"]))
         if method.needs_target and not options["target"]:
             raise Fault("run.no_target", method=method.title)
