@@ -53,7 +53,7 @@ def field_for(entry: dict[str, Any]) -> forms.Field:
         return DefaultingChoice(choices=list(entry["choices"].items()), **facts)
     kind = KINDS[entry["type"]][0 if optional else 1]
     if entry["type"] == "str":
-        return kind(required=not optional, **facts)
+        return kind(required=bool(entry["default"]) and not optional, **facts)
     step = 1 if entry["type"] == "int" else "any"
     facts |= {"min_value": entry["ge"], "max_value": entry["le"], "widget": forms.NumberInput(attrs={"step": step})}
     return kind(required=not optional, **facts)
@@ -120,6 +120,7 @@ class RunForm(forms.Form):
     def clean(self) -> dict[str, Any]:
         data = super().clean() or {}
         data["params"] = self._parsed(self.chosen.Params, self.method_fields, METHOD_PREFIX)
+        self._planned(data["params"])
         chosen = OPTION_PREFIX + test_sets.OPTION
         if chosen in data:
             data[chosen] = test_sets.as_option(data[chosen])
@@ -153,6 +154,15 @@ class RunForm(forms.Form):
         except ParamsError as error:
             self.add_error(prefix + error.field, f"{error.why[0].upper()}{error.why[1:]}.")
             return None
+
+    def _planned(self, params: dict[str, Any] | None) -> None:
+        """What single settings do not show: methods inside the method, settings that do not go together."""
+        if params is None:
+            return
+        try:
+            self.chosen.passes(parse_params(self.chosen.Params, params))
+        except ParamsError as error:
+            self.add_error(METHOD_PREFIX + error.field, f"{error.why[0].upper()}{error.why[1:]}.")
 
 
 def initial_of(run: Run) -> dict[str, Any]:

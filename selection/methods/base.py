@@ -157,6 +157,7 @@ class Ctx:
     """What a map or reduce may know: nothing of the worker, the cutting or the time.
 
     `rows` is the number of rows in the pool (all shards), `values` holds the results of earlier passes by name.
+    `wanted` is about how many rows are asked for, 0 where nobody said: only methods that stop early look at it.
     `tick(done)` is to be called with the rows finished so far about every 0.3 s of work; it may raise to cancel.
     """
 
@@ -166,6 +167,7 @@ class Ctx:
     rows: int = 0
     values: Mapping[str, Value] = field(default_factory=dict)
     tick: Callable[[int], None] = no_tick
+    wanted: int = 0
 
     def __getitem__(self, name: str) -> Value:
         return self.values[name]
@@ -333,6 +335,11 @@ def score_column(
     at = np.arange(start, start + len(names)) if rows is None else rows
     said = np.broadcast_to(np.asarray(exact, bool), len(names))
     return {"key": names[order], "row": at.astype(np.uint32)[order], "score": values[order], "exact": said[order]}
+
+
+def scored(shard: Shard, scores: NDArray[np.floating[Any]], *, exact: bool | NDArray[np.bool_] = True) -> Part:
+    """`score_column` of all rows of a shard, also where they are some of its file's."""
+    return score_column(shard.keys, scores, start=0, exact=exact, rows=shard.places - shard.offset)
 
 
 def ordered_column(shard: Shard, order: NDArray[np.int64]) -> Part:

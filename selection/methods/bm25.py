@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from selection.kernels.terms import Counts, Vocabulary, count
 from selection.methods import turns
-from selection.methods.base import Ctx, Part, Pass, Reason, Shard, Value, as_bytes, score_column
+from selection.methods.base import Ctx, Part, Pass, Reason, Shard, Value, as_bytes, scored
 from selection.methods.params import param
 
 SHOWN = 6  # words in a reason
@@ -178,7 +178,7 @@ def _score(shard: Shard, ctx: Ctx) -> Part:
         elif len(model.queries):
             scores[rows] = model.per_target(counts, weights).max(axis=0)
         ctx.tick(rows.stop)
-    return score_column(shard.keys, scores, start=shard.start)
+    return scored(shard, scores)
 
 
 # --- round robin: the best rows of each target, then one from each list in turn ---
@@ -211,4 +211,4 @@ def _place(shard: Shard, ctx: Ctx) -> Part:
         ctx.tick(rows.stop)
     listed, place = turns.listed(lists, as_bytes(shard.keys))
     scores[listed] = 1 / (1 + place)
-    return score_column(shard.keys, scores, start=shard.start)
+    return scored(shard, scores)

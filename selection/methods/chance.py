@@ -7,7 +7,7 @@ from typing import Any, ClassVar, Literal
 import numpy as np
 
 from selection.kernels.chance import chance
-from selection.methods.base import Ctx, Part, Pass, Reason, Shard, Value, score_column
+from selection.methods.base import Ctx, Part, Pass, Reason, Shard, Value, scored
 from selection.methods.params import param
 
 
@@ -56,7 +56,7 @@ def _many(ctx: Ctx) -> int:
 
 
 def _draw(shard: Shard, ctx: Ctx) -> Part:
-    return score_column(shard.keys, chance(ctx.seed, shard.keys), start=shard.start)
+    return scored(shard, chance(ctx.seed, shard.keys))
 
 
 def _count(shard: Shard, ctx: Ctx) -> Part:
@@ -80,7 +80,7 @@ def _draw_balanced(shard: Shard, ctx: Ctx) -> Part:
     value = ctx["sources"]
     place = np.searchsorted(value["source"], _encoded(shard.sources))
     scores: Any = -(chance(ctx.seed, shard.keys) * value["rows"][place])
-    return score_column(shard.keys, scores, start=shard.start)
+    return scored(shard, scores)
 
 
 def _encoded(sources: Sequence[str]) -> np.ndarray[Any, np.dtype[np.bytes_]]:

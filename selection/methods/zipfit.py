@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from selection.kernels.common import shared_stretches
 from selection.kernels.gzipsize import CONTAINER, Ends, pair_seconds
-from selection.methods.base import Ctx, Part, Pass, Reason, Shard, score_column
+from selection.methods.base import Ctx, Part, Pass, Reason, Shard, scored
 from selection.methods.params import param
 
 SHOWN = 160  # characters of a shared stretch
@@ -105,7 +105,7 @@ def _score(shard: Shard, ctx: Ctx) -> Part:
         if work >= BEAT:
             ctx.tick(at + 1)
             work = 0
-    return score_column(shard.keys, scores, start=shard.start)
+    return scored(shard, scores)
 
 
 def _explain(text: str, found: NDArray[np.float64], ctx: Ctx) -> list[Reason]:
