@@ -125,7 +125,7 @@ class _Far:
 
 class Sites(NamedTuple):
     """`order`: int64 rows as they were taken. For each: `gain` float64 in units of cosine, `served` int64 the
-    reference it adds most to (-1: none), `similarity` float64 to that one, `count` int64 references it is now the
+    reference it adds most to (-1: none), `similarity` float64 to that one, `nearer` int64 references it is now the
     nearest to, `layer` int64 from 0.
     """
 
@@ -133,7 +133,7 @@ class Sites(NamedTuple):
     gain: NDArray[np.float64]
     served: NDArray[np.int64]
     similarity: NDArray[np.float64]
-    count: NDArray[np.int64]
+    nearer: NDArray[np.int64]
     layer: NDArray[np.int64]
 
 
@@ -170,10 +170,10 @@ class _Sites:
             self.covered[:] = 0
         rest = np.flatnonzero(self.left)[: most - len(self.taken)].tolist()
         self.taken += [(row, 0.0, -1, 0.0, 0, layer) for row in rest]
-        order, gain, served, similarity, count, layers = zip(*self.taken, strict=True) if self.taken else [()] * 6
+        order, gain, served, similarity, nearer, layers = zip(*self.taken, strict=True) if self.taken else [()] * 6
         return Sites(
             np.array(order, np.int64), np.array(gain, np.float64) / SCALE**2, np.array(served, np.int64),
-            np.array(similarity, np.float64) / SCALE**2, np.array(count, np.int64), np.array(layers, np.int64),
+            np.array(similarity, np.float64) / SCALE**2, np.array(nearer, np.int64), np.array(layers, np.int64),
         )  # fmt: skip
 
     def _layer(self, layer: int, most: int) -> bool:

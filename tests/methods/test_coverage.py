@@ -132,7 +132,7 @@ def test_facility_location_by_hand():
     assert found.gain == pytest.approx([2.0, 0.8, 0.2], abs=2e-3)
     assert found.served.tolist() == [1, 2, 0]
     assert found.similarity == pytest.approx([1, 1, 1], abs=2e-3)
-    assert found.count.tolist() == [3, 1, 1]
+    assert found.nearer.tolist() == [3, 1, 1]
     assert found.layer.tolist() == [0, 0, 0]
 
 
