@@ -1,0 +1,61 @@
+"""Hashed n-grams of characters and words against slow, obvious versions."""
+
+from collections import Counter
+from itertools import pairwise
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from selection.kernels import buckets, ngrams
+
+words = st.sampled_from(["the", "The", "hour", "x_1", "don't", "日本語", "é", "\t\n", "==", "a"]) | st.text(max_size=6)
+texts = st.lists(st.lists(words, max_size=12).map(" ".join), max_size=8)
+
+
+@pytest.mark.parametrize("grams", ["char", "word"])
+@settings(max_examples=60, deadline=None)
+@given(rows=texts)
+def test_counts_are_those_of_the_listed_ngrams(grams, rows):
+    edges, found, often = ngrams.counts(rows, grams, 12)
+    for at, text in enumerate(rows):
+        cells = slice(edges[at], edges[at + 1])
+        expected = Counter(ngrams.bucket(gram, grams, 12) for gram in ngrams.listed(text, grams))
+        assert dict(zip(found[cells].tolist(), often[cells].tolist(), strict=True)) == expected
+
+
+@pytest.mark.parametrize("grams", ["char", "word"])
+def test_scores_are_the_cosine_weighted_sum(grams):
+    rng = np.random.default_rng(1)
+    idf, weight = rng.random(4096).astype(np.float32), rng.normal(size=4096).astype(np.float32)
+    rows = ["add the price of apples and the price of pears", "", "def add(a, b): return a + b"]
+    found = ngrams.scores(rows, grams, 12, idf, weight, 0.5)
+    for text, score in zip(rows, found, strict=True):
+        tf = Counter(ngrams.bucket(gram, grams, 12) for gram in ngrams.listed(text, grams))
+        x = {at: (1 + np.log(often)) * float(idf[at]) for at, often in tf.items()}
+        norm = sum(value * value for value in x.values()) ** 0.5
+        expected = 0.5 + (sum(value * float(weight[at]) for at, value in x.items()) / norm if norm else 0.0)
+        assert score == pytest.approx(expected, rel=1e-6)
+
+
+@settings(max_examples=60, deadline=None)
+@given(rows=texts)
+def test_word_buckets_are_sha256_of_words_and_pairs(rows):
+    ids, lengths = buckets.Buckets(97).rows(rows)
+    expected = []
+    for text in rows:
+        said = buckets.tokens(text)
+        pairs = [f"{a} {b}" for a, b in pairwise(said)]
+        expected += [buckets.bucket(gram, 97) for gram in [*said, *pairs]]
+    assert ids.tolist() == expected
+    assert lengths.tolist() == [len(buckets.tokens(text)) for text in rows]
+
+
+def test_a_table_that_is_full_begins_anew(monkeypatch):
+    monkeypatch.setattr(buckets, "FULL", 40)
+    monkeypatch.setattr(buckets, "PAIRS_AT_ONCE", 20)
+    rows = [" ".join(f"w{(n * m) % 37}" for m in range(30)) for n in range(40)]
+    small = buckets.Buckets(1009).rows(rows)[0]
+    monkeypatch.undo()
+    assert small.tolist() == buckets.Buckets(1009).rows(rows)[0].tolist()
