@@ -204,6 +204,7 @@ class Pass(NamedTuple):
     keeps: Callable[[Any], str] | None = None
 
 
+VECTORS = "features"  # in `reads`: the feature sets made so far; a set's full name is known once there is a model
 FEATURE_ROWS = 2_048  # rows of one file of a feature set: a fixed grid, so that later runs find what earlier ones made
 WHOLE = -1  # the `shard` of the item that is the whole pool
 

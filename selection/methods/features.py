@@ -51,7 +51,7 @@ def name(params: Any) -> str:
 
 
 def column(params: Any) -> str:
-    """What a pass that needs the vectors lists in `reads`, and asks of a shard."""
+    """Under which a shard has the vectors."""
     return f"features:{name(params)}"
 
 
@@ -62,7 +62,10 @@ def encode_pass(params: Any) -> Pass:
 
 
 def target_pass(params: Any) -> Pass:
-    """`ctx["target"]["vectors"]`: float32[M, d], the targets' unit vectors."""
+    """`ctx["target"]["vectors"]`: float32[M, d], the targets' unit vectors.
+
+    Comes before `encode_pass`: a model of the Hub is fetched here, or refused, before a row of the pool is read.
+    """
     queue: Any = "cpu" if params.encoder == "static" else "gpu"
     return Pass(
         "target", _target, pass_on, title="Encode the target", unit="targets", queue=queue, reads=(),

@@ -19,6 +19,7 @@ from selection.methods import METHODS
 from selection.methods.base import (
     EMPTY_TARGET,
     FEATURE_ROWS,
+    VECTORS,
     WHOLE,
     Ctx,
     Item,
@@ -186,7 +187,7 @@ def run_local(
         if processes <= 1 or len(todo) < 2 or step.keeps:  # an encoder uses all cores by itself
             parts = _mapped(step, ctx, todo, look.open)
         else:
-            parts = _mapped_apart(step, ctx, todo, look.open, (method, processes))
+            parts = _mapped_apart(step, ctx, todo, look, (method, processes))
         if step.keeps:
             # One after the other in the order of the pool, so that a place is an index.
             made = [part["features"] for part in parts]
@@ -256,7 +257,7 @@ def _mapped(step: Pass, ctx: Ctx, todo: Sequence[Item], open_item: Open) -> Iter
 
 
 def _mapped_apart(
-    step: Pass, ctx: Ctx, todo: Sequence[Item], open_item: Open, where: tuple[Method, int]
+    step: Pass, ctx: Ctx, todo: Sequence[Item], look: "_Looking", where: tuple[Method, int]
 ) -> Iterator[Part]:
     """The same in `where` = (method, processes)."""
     done = 0
@@ -264,8 +265,10 @@ def _mapped_apart(
     with ProcessPoolExecutor(where[1], _context(), _begin, (where[0].name, step.name, bare)) as pool:
         waiting: deque[tuple[Item, Future[Part]]] = deque()
         for item in todo:
-            shard = open_item(item)
-            waiting.append((item, pool.submit(_work, _sent(shard, step), item.start, shard.offset, shard.picked)))
+            shard = look.open(item)
+            waiting.append(
+                (item, pool.submit(_work, _sent(shard, step, look.kept), item.start, shard.offset, shard.picked))
+            )
             if len(waiting) > 2 * where[1]:  # bounds what lies in the pipes
                 done += waiting[0][0].rows
                 yield waiting.popleft()[1].result()
@@ -276,12 +279,11 @@ def _mapped_apart(
             ctx.tick(done)
 
 
-def _sent(shard: Shard, step: Pass) -> dict[str, Any]:
+def _sent(shard: Shard, step: Pass, kept: Iterable[str]) -> dict[str, Any]:
     """The columns that the map reads, as they travel to another process."""
-    return {
-        name: np.ascontiguousarray(shard.array(name)) if name.startswith("features:") else list(shard[name])
-        for name in ("keys", *step.reads)
-    }
+    names = ["keys", *(name for name in step.reads if name != VECTORS)]
+    names += kept if VECTORS in step.reads else []
+    return {name: np.ascontiguousarray(shard.array(name)) if name in kept else list(shard[name]) for name in names}
 
 
 def _shift(tick: Callable[[int], None], before: int, done: int) -> None:

@@ -1,0 +1,252 @@
+"""Embedding: rows whose vectors lie near those of the target. Vectors are made once and kept.
+
+The aggregations are those of targeted selection by representation: one prototype (Xia and others; MONA), the best target,
+or the targets in turn, which Ivison and others 2025 (RDS+, arXiv 2503.01807, Alg. 1) found best on average.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from selection.kernels import search
+from selection.methods import features, turns
+from selection.methods.base import (
+    VECTORS,
+    Ctx,
+    Note,
+    Part,
+    Pass,
+    Reason,
+    Scores,
+    Shard,
+    Value,
+    as_bytes,
+    pass_on,
+    score_column,
+    scored,
+)
+from selection.methods.params import ParamsError, param
+
+PROBED = 25  # targets whose approximate neighbours are held against the exact ones
+LISTED = 1_000  # neighbours of each that are compared
+
+
+@dataclass(frozen=True)
+class EmbeddingParams:
+    encoder: Literal["static", "minilm", "other"] = features.encoder_param()
+    model: str = features.model_param()
+    aggregation: Literal["max", "mean", "prototype", "round_robin"] = param(
+        "max", label="Over the targets",
+        choices={"max": "Best target", "mean": "Mean", "prototype": "Prototype", "round_robin": "Each target in turn"},
+        help="Best target finds rows like a single one; mean and prototype favour rows like the target as a whole.",
+    )  # fmt: skip
+    groups: Literal["use", "ignore"] = param(
+        "use", label="Groups of targets", choices={"use": "Weigh alike", "ignore": "Ignore"},
+        help="Where targets have a group, every group counts the same, however many rows it has.",
+    )  # fmt: skip
+    duplicates: Literal["consume", "skip"] = param(
+        "skip", label="A row that two targets want", advanced=True,
+        choices={"skip": "The second names another row", "consume": "The second loses its turn"},
+        help="Only when targets take turns. The code of RDS+ lets the turn pass.",
+    )  # fmt: skip
+    search: Literal["exact", "ivf", "hnsw"] = param(
+        "exact", label="Search", advanced=True,
+        choices={"exact": "Exact", "ivf": "FAISS, inverted lists", "hnsw": "FAISS, neighbour graph"},
+        help="Exact reads every vector: seconds for a million rows. The others find the best rows only, and are measured.",
+    )  # fmt: skip
+    view: Literal["text", "prompt"] = param(
+        "text", label="Compare", choices={"text": "Whole rows", "prompt": "Prompts only"},
+    )  # fmt: skip
+
+
+class Embedding:
+    """s(v, x) = cosine of the vectors of target v and row x. score(x) =
+
+    max: the largest s(v, x); mean: the mean; prototype: cosine with the mean of the targets' unit vectors;
+    round_robin: 1 / (1 + place) when each target in turn names its best row.
+    With groups G: max over groups of the prototype, mean over groups of the group's mean, turns taken by groups with
+    S(G, x) = max of s(v, x) over v in G (RDS+, §3.1).
+    """
+
+    name: ClassVar[str] = "embedding"
+    title: ClassVar[str] = "Embedding"
+    summary: ClassVar[str] = "Rows that mean what the target means, by sentence vectors that are kept for later runs."
+    version: ClassVar[str] = "1"
+    exact: ClassVar[bool] = True
+    memory: ClassVar[Literal["stream", "pool"]] = "stream"
+    needs_target: ClassVar[bool] = True
+    Params: ClassVar[type] = EmbeddingParams
+
+    def passes(self, params: EmbeddingParams) -> Sequence[Pass]:
+        reads = (VECTORS,)
+        made = [features.target_pass(params), features.encode_pass(params)]
+        score = Pass("score", _score, title="Score rows", reads=reads, rows_per_item=_rows_per_item)
+        if params.search != "exact":
+            if params.aggregation not in {"max", "round_robin"}:
+                raise ParamsError(
+                    "search", "must be exact for a mean: an index finds the best rows of each target only"
+                )
+            found = Pass("found", _search, pass_on, title="Search", reads=reads, whole=True)
+            return [*made, found, score._replace(map=_score_found)]
+        if params.aggregation == "round_robin":
+            lists = Pass(
+                "lists", _list, _merge, title="Best rows of each target", reads=reads, rows_per_item=_rows_per_item
+            )
+            return [*made, lists, score._replace(map=_place)]
+        return [*made, score]
+
+    def reasons(self, rows: Shard, ctx: Ctx) -> list[list[Reason]]:
+        targets, found = features.target_vectors(ctx), []
+        if not len(targets):
+            return [[] for _ in range(len(rows))]
+        held = features.vectors(rows, ctx.params)
+        for _, scores in search.products(held, targets):
+            for best, value in zip(scores.argmax(axis=0), scores.max(axis=0), strict=True):
+                near: dict[str, Any] = {
+                    "target": int(best),
+                    "key": ctx.target.keys[best],
+                    "score": round(float(value), 4),
+                }
+                found.append([Reason("near", f"Nearest to target {best + 1}, cosine {value:.2f}.", near)])
+        return found
+
+    def notes(self, ctx: Ctx, scores: Scores) -> list[Note]:
+        if ctx.params.search == "exact":
+            return []
+        recall, probed = float(ctx["found"]["recall"][0]), int(ctx["found"]["probed"][0])
+        line = f"The index found {recall:.1%} of the rows that an exact search finds, measured for {probed} targets."
+        if recall >= 0.95:
+            return [Note("fact", line)]
+        return [Note("warning", f"{line} Choose the exact search to miss none.")]
+
+    def seconds(self, rows: int, targets: int, params: EmbeddingParams) -> float:
+        return features.seconds(params, rows) + rows * (5e-6 + 0.1e-6 * targets)
+
+
+def _rows_per_item(ctx: Ctx) -> int:
+    return 200_000
+
+
+# --- groups of targets ---
+
+
+def _groups(ctx: Ctx) -> list[NDArray[np.int64]]:
+    """The targets of each group, in the order of their first row; one group where there are none or they are ignored."""
+    names = ctx.target.groups if ctx.params.groups == "use" else ()
+    if not any(names):
+        return [np.arange(len(ctx.target))] if len(ctx.target) else []
+    told = np.array(names)
+    return [np.flatnonzero(told == name) for name in dict.fromkeys(names)]
+
+
+def _prototypes(ctx: Ctx) -> NDArray[np.float32]:
+    """float32[groups, d], of unit length."""
+    targets = features.target_vectors(ctx)
+    made = np.stack([targets[group].mean(axis=0) for group in _groups(ctx)])
+    length = np.linalg.norm(made, axis=1, keepdims=True)
+    return np.asarray(made / np.where(length > 0, length, 1), np.float32)
+
+
+def _turn_taking(ctx: Ctx) -> list[NDArray[np.int64]]:
+    """Who takes turns: the groups, or every target where there are none."""
+    groups = _groups(ctx)
+    return groups if len(groups) > 1 else [np.array([at]) for at in range(len(ctx.target))]
+
+
+# --- every row ---
+
+
+def _score(shard: Shard, ctx: Ctx) -> Part:
+    out, how = np.zeros(len(shard), np.float32), ctx.params.aggregation
+    if len(ctx.target):
+        aims = _prototypes(ctx) if how == "prototype" else features.target_vectors(ctx)
+        groups = _groups(ctx)
+        for rows, found in search.products(features.vectors(shard, ctx.params), aims):
+            if how == "mean":
+                out[rows] = np.mean([found[group].mean(axis=0) for group in groups], axis=0)
+            else:
+                out[rows] = found.max(axis=0)
+            ctx.tick(rows.stop)
+    return scored(shard, _steady(out))
+
+
+def _steady(scores: NDArray[np.float32]) -> NDArray[np.float32]:
+    """To five decimals: a product's last bits depend on how many rows are multiplied at once, a rank must not."""
+    return np.asarray(np.round(scores, 5), np.float32)
+
+
+# --- targets in turn ---
+
+
+def _list(shard: Shard, ctx: Ctx) -> Part:
+    who, keys = _turn_taking(ctx), as_bytes(shard.keys)
+    best = turns.Lists(len(who), turns.depth(ctx, len(who)))
+    for rows, found in search.products(features.vectors(shard, ctx.params), features.target_vectors(ctx)):
+        best.offer(_steady(np.stack([found[group].max(axis=0) for group in who])), keys[rows])
+        ctx.tick(rows.stop)
+    return best.part()
+
+
+def _merge(parts: Iterator[Part], ctx: Ctx) -> Value:
+    who = len(_turn_taking(ctx))
+    return turns.places(turns.merge(parts, who, turns.depth(ctx, who)), who, ctx.params.duplicates)
+
+
+def _place(shard: Shard, ctx: Ctx) -> Part:
+    """1 / (1 + place) for rows on a list; below them all others, by their best target."""
+    targets, scores = features.target_vectors(ctx), np.zeros(len(shard))
+    for rows, found in search.products(features.vectors(shard, ctx.params), targets):
+        scores[rows] = _steady(found.max(axis=0, initial=-1)) - 3
+    listed, place = turns.listed(ctx["lists"], as_bytes(shard.keys))
+    scores[listed] = 1 / (1 + place)
+    return scored(shard, scores)
+
+
+# --- through an index ---
+
+
+def _search(shard: Shard, ctx: Ctx) -> Part:
+    """Rows near any target: "place", "score"; and the measured "recall" of the index."""
+    targets, held = features.target_vectors(ctx), features.vectors(shard, ctx.params)
+    k = min(turns.depth(ctx, len(targets)), len(shard))
+    index = search.Index(held, ctx.params.search)
+    score, place = index.nearest(targets, k)
+    ctx.tick(len(shard) // 2)
+    probe = np.unique(np.linspace(0, len(targets) - 1, min(PROBED, len(targets))).astype(int))
+    top = min(LISTED, len(shard))
+    _, exact = search.nearest(held, targets[probe], top)
+    found = search.recall(exact, place[probe, :top])
+    who = _turn_taking(ctx)
+    keys = as_bytes(shard.keys)
+    best = turns.Lists(len(who), k)
+    of = np.empty(len(targets), np.uint32)
+    for at, group in enumerate(who):
+        of[group] = at
+    target, column = np.nonzero(place >= 0)
+    taken, value = place[target, column], _steady(score[target, column])
+    # A row that several targets of a group found counts once, with its best.
+    order = np.lexsort((-value, taken, of[target]))
+    once = np.concatenate([[True], np.diff(taken[order]) != 0]) | np.concatenate(
+        [[True], np.diff(of[target][order]) != 0]
+    )
+    kept = order[once] if len(order) else order
+    best.add(of[target][kept], value[kept], keys[taken[kept]])
+    facts = {"recall": np.array([found]), "probed": np.array([len(probe)])}
+    if ctx.params.aggregation == "round_robin":
+        return turns.places(best.part(), len(who), ctx.params.duplicates) | facts
+    listed = best.part()
+    order = np.lexsort((-listed["score"], listed["key"]))
+    names, first = np.unique(listed["key"][order], return_index=True)
+    return {"key": names, "place": np.round(listed["score"][order][first] * 1e5).astype(np.int64)} | facts
+
+
+def _score_found(shard: Shard, ctx: Ctx) -> Part:
+    """Only rows that the index found have a score."""
+    listed, place = turns.listed(ctx["found"], as_bytes(shard.keys))
+    at = np.flatnonzero(listed)
+    scores = 1 / (1 + place) if ctx.params.aggregation == "round_robin" else place / 1e5
+    keys = [shard.keys[row] for row in at.tolist()]
+    return score_column(keys, scores, start=0, exact=False, rows=shard.places[at] - shard.offset)
