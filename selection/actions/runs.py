@@ -11,7 +11,9 @@ from curation.models import Team, User
 from jobs import actions as jobs
 from selection import store, test_sets
 from selection.actions import targets
+from selection.methods import ParamsError
 from selection.models import Pool, Run, Shard, Target
+from selection.running import earlier
 
 KIND = "selection.run"
 
@@ -24,13 +26,17 @@ def start(
     """Store a run with everything that decides its picks, freeze its target, and start its job.
 
     `params` and `options` were read by the method and by choose. The test sets that the options name are frozen too.
-    Raises `Fault` run.empty_pool or run.no_test_set.
+    Raises `Fault` run.empty_pool, run.no_test_set, or run.params where the method takes runs that cannot be used.
     """
     # The team's row is the lock under which runs are numbered; the pool's keeps it from being deleted meanwhile.
     Team.objects.select_for_update(no_key=True).get(pk=team.pk)
     shards = list(Shard.objects.filter(pool=pool).order_by("index").values("id", "sha256", "mapping_sha", "rows"))
     if not any(shard["rows"] for shard in shards):
         raise Fault("run.empty_pool", pool=pool.name)
+    try:
+        earlier.check(method, params, pool)
+    except ParamsError as error:
+        raise Fault("run.params", field=error.field, why=error.why) from None
     test_sets.freeze(team, options.get(test_sets.OPTION))
     number = (Run.objects.filter(team=team).aggregate(top=Max("number"))["top"] or 0) + 1
     run = Run.objects.create(

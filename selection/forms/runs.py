@@ -8,6 +8,7 @@ from curation.models import Team
 from selection import test_sets
 from selection.methods import METHODS, Budget, Options, ParamsError, params_dict, params_schema, parse_params
 from selection.models import Pool, Run, Target
+from selection.running import earlier
 
 UNITS = [("rows", "rows"), ("percent", "% of the pool"), ("tokens", "tokens")]
 METHOD_PREFIX, OPTION_PREFIX = "m_", "o_"
@@ -120,7 +121,7 @@ class RunForm(forms.Form):
     def clean(self) -> dict[str, Any]:
         data = super().clean() or {}
         data["params"] = self._parsed(self.chosen.Params, self.method_fields, METHOD_PREFIX)
-        self._planned(data["params"])
+        self._planned(data["params"], data.get("pool"))
         chosen = OPTION_PREFIX + test_sets.OPTION
         if chosen in data:
             data[chosen] = test_sets.as_option(data[chosen])
@@ -155,12 +156,14 @@ class RunForm(forms.Form):
             self.add_error(prefix + error.field, f"{error.why[0].upper()}{error.why[1:]}.")
             return None
 
-    def _planned(self, params: dict[str, Any] | None) -> None:
-        """What single settings do not show: methods inside the method, settings that do not go together."""
+    def _planned(self, params: dict[str, Any] | None, pool: Pool | None) -> None:
+        """What single settings do not show: methods or runs inside the method, settings that do not go together."""
         if params is None:
             return
         try:
             self.chosen.passes(parse_params(self.chosen.Params, params))
+            if pool:
+                earlier.check(self.chosen.name, params, pool)
         except ParamsError as error:
             self.add_error(METHOD_PREFIX + error.field, f"{error.why[0].upper()}{error.why[1:]}.")
 

@@ -36,6 +36,7 @@ from selection.methods.params import ParamsError, param, params_dict, params_sch
 _TABLE = {
     "zipfit": ("selection.methods.zipfit", "ZipFit"),
     "bm25": ("selection.methods.bm25", "Bm25"),
+    "runs": ("selection.methods.runs", "Runs"),
     "random": ("selection.methods.chance", "Random"),
 }
 

@@ -34,25 +34,25 @@ from selection.methods.base import (
     whole,
 )
 from selection.methods.budget import tokens
-from selection.running import features
+from selection.running import earlier, features
 
 USUAL_CHARS = 500
 
 
 class Values(Mapping[str, Value]):
-    """The reduced values of earlier passes, each loaded when it is first asked for."""
+    """The reduced values of earlier passes, and `made` ones, each loaded when it is first asked for."""
 
-    def __init__(self, paths: Mapping[str, str]) -> None:
-        self._paths = paths
+    def __init__(self, paths: Mapping[str, str], made: Mapping[str, Callable[[], Value]]) -> None:
+        self._paths, self._made = paths, made
 
     def __getitem__(self, name: str) -> Value:
-        return part(self._paths[name])
+        return self._made[name]() if name in self._made else part(self._paths[name])
 
     def __iter__(self) -> Iterator[str]:
-        return iter(self._paths)
+        return iter([*self._paths, *self._made])
 
     def __len__(self) -> int:
-        return len(self._paths)
+        return len(self._paths) + len(self._made)
 
 
 @lru_cache(maxsize=4)  # parts are named by their content, so what was loaded stays true
@@ -146,7 +146,8 @@ class Inputs:
     def ctx(self, job: Job, before: int, tick: Callable[[int], None] = no_tick) -> Ctx:
         """What a map or reduce of pass `before` may know: the values of the passes before it."""
         paths = {one.name: jobs.results(job, reduce_name(one))[0]["path"] for one in self.passes[:before] if one.reduce}
-        return Ctx(self.params, self.target, self.run.seed, self.run.rows, Values(paths), tick, self.wanted)
+        made = {"runs": lambda: earlier.picks(self.run)} if earlier.needs_runs(self.run.method) else {}
+        return Ctx(self.params, self.target, self.run.seed, self.run.rows, Values(paths, made), tick, self.wanted)
 
     @cached_property
     def wanted(self) -> int:

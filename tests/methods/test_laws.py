@@ -23,11 +23,13 @@ def variants(method):
                 yield {entry["name"]: value}
 
 
-CASES = [(name, params) for name, method in METHODS.items() for params in variants(method)]
+# A method that adds up finished runs has nothing to do without them; tests/methods/test_runs_fusion.py is for it.
+NAMES = [name for name, method in METHODS.items() if not getattr(method, "needs_runs", False)]
+CASES = [(name, params) for name in NAMES for params in variants(METHODS[name])]
 every = pytest.mark.parametrize(
     ("name", "params"), CASES, ids=[f"{n}-{'-'.join(p.values()) or 'default'}" for n, p in CASES]
 )
-each = pytest.mark.parametrize("name", list(METHODS))
+each = pytest.mark.parametrize("name", NAMES)
 
 
 @every
