@@ -23,7 +23,7 @@ ROWS_AT_ONCE = 1024
 Signatures = NDArray[np.uint32]
 
 
-def signatures(texts: Sequence[str], seed: int = 0, tick: Callable[[int], None] = lambda done: None) -> Signatures:
+def signatures(texts: Sequence[str], seed: int = 0, tick: Callable[[int], None] = lambda _: None) -> Signatures:
     """uint32[texts, 128]: for each of 128 seeded hash functions the least value over a text's word 3-grams.
 
     A text of fewer than three words is one gram. `tick(done)` is called with the texts done so far.
@@ -132,7 +132,7 @@ def _alike(signed: Any, one: int, other: int, need: int) -> bool:
 
 
 @njit(cache=True)
-def _join(signed: Any, order: Any, values: Any, places: Any, parent: Any, need: int) -> None:
+def _join(signed: Any, order: Any, values: Any, places: Any, parent: Any, need: int) -> None:  # noqa: PLR0917
     """Join what is alike among places with the same value; equal values lie side by side, their places ascending."""
     start = 0
     for at in range(1, len(places)):

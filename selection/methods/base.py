@@ -253,6 +253,7 @@ class Reason:
     kind "near": data {"target": index, "key": target key, "score": float}
     kind "shared": data {"parts": [stretches of text that row and target share]}
     kind "terms": data {"terms": [[term, weight], ...]}, largest weight first
+    kind "rules": data {"rules": [[name, value from 0 to 1, weight], ...]}
     kind "chance": no data
     """
 

@@ -46,7 +46,7 @@ def run(
 
     def open_item(item):
         held = shards[item.shard][item.start : item.stop]
-        views = {view: [text for _, text, _ in held] for view in ("text", "prompt")}
+        views = {view: [text for _, text, _ in held] for view in ("text", "prompt", "response")}
         return Shard.of({"keys": [key for key, _, _ in held], "sources": [s for *_, s in held], **views}, item.start)
 
     if per_item:

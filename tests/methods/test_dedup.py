@@ -124,7 +124,9 @@ def test_clusters_are_those_of_all_pairs(seed):
 
 
 def test_ten_thousand_copies_take_no_time():
-    signed = signatures(["the same text in every row, again and again"] * 10_000 + ["something else entirely, alone here"])
+    signed = signatures(
+        ["the same text in every row, again and again"] * 10_000 + ["something else entirely, alone here"]
+    )
     found = clusters(signed, np.arange(10_001), 0.8)
     assert (found[:-1] == 0).all()
     assert found[-1] == 10_000
@@ -179,7 +181,9 @@ def test_a_template_taken_for_copies_is_warned_of():
 
 
 def test_rows_without_an_answer_are_not_duplicates_of_each_other():
-    rows = [{"id": str(n), "prompt": f"Question {n}?", "completion": "" if n < 3 else "Yes, it is so."} for n in range(6)]
+    rows = [
+        {"id": str(n), "prompt": f"Question {n}?", "completion": "" if n < 3 else "Yes, it is so."} for n in range(6)
+    ]
     found = select(rows, method="dedup", view="response")
     assert sorted(pick.key for pick in found) == ["0", "1", "2", "3"]
 
@@ -188,10 +192,12 @@ def test_the_whole_pool_thinned_has_no_pair_of_copies(shared):
     """On real rows: no two kept rows share nearly all of their 3-grams, and those dropped have one that stays."""
     import pyarrow.parquet as pq
 
-    rows = pq.read_table(shared / "pool_20k.parquet", columns=["id", "instruction", "input", "output"]).slice(0, 3000)
-    found = select(rows.to_pylist(), method="dedup", budget=3000)
+    rows = pq.read_table(shared / "pool_20k.parquet", columns=["id", "instruction", "input", "output"]).slice(0, 1500)
+    found = select(rows.to_pylist(), method="dedup", budget=1500)
     kept = {pick.key for pick in found}
-    text = {row["id"]: " ".join(filter(None, (row["instruction"], row["input"], row["output"]))) for row in rows.to_pylist()}
+    text = {
+        row["id"]: " ".join(filter(None, (row["instruction"], row["input"], row["output"]))) for row in rows.to_pylist()
+    }
     by_gram = {}
     for key in kept:
         for gram in shingle_set(text[key]):

@@ -75,7 +75,7 @@ def test_equal_scores_are_ordered_by_key(name, params):
     for column in columns:
         order = list(zip(-column["score"], column["key"], strict=True))
         assert order == sorted(order)
-    if name != "random":
+    if name not in {"random", "dedup"}:  # scored by chance; of equal rows one stays
         from selection.methods import Options
 
         found = [key for key, _ in picks(name, [rows[:2], rows[2:]], options=Options(exact_duplicates=False), **params)]
@@ -147,6 +147,7 @@ def test_progress_is_told_and_work_can_be_stopped(name, params):
         "keys": [r[0] for r in rows],
         "text": [r[1] for r in rows],
         "prompt": [r[1] for r in rows],
+        "response": [r[1] for r in rows],
         "sources": [r[2] for r in rows],
     }
     targets = target_of(["add"] if name != "zipfit" else ["add"] * 6000)
@@ -173,6 +174,7 @@ def test_reasons_are_one_list_a_row_and_json(name, params):
             "keys": ["a", "b", "c"],
             "text": [r[1] for r in rows],
             "prompt": [r[1] for r in rows],
+            "response": [r[1] for r in rows],
             "sources": ["one", "", "two"],
         }
     )
@@ -183,7 +185,10 @@ def test_reasons_are_one_list_a_row_and_json(name, params):
         for reason in reasons:
             assert reason.text.endswith(".")
             json.dumps(reason.to_dict(), allow_nan=False)
-    assert METHODS[name].reasons(Shard.of({key: [] for key in ("keys", "text", "prompt", "sources")}), ctx) == []
+    assert (
+        METHODS[name].reasons(Shard.of({key: [] for key in ("keys", "text", "prompt", "response", "sources")}), ctx)
+        == []
+    )
 
 
 @every
