@@ -36,6 +36,8 @@ from selection.methods.params import ParamsError, param, params_dict, params_sch
 _TABLE = {
     "zipfit": ("selection.methods.zipfit", "ZipFit"),
     "bm25": ("selection.methods.bm25", "Bm25"),
+    "quality": ("selection.methods.quality", "Quality"),
+    "dedup": ("selection.methods.dedup", "Dedup"),
     "runs": ("selection.methods.runs", "Runs"),
     "random": ("selection.methods.chance", "Random"),
 }
@@ -69,6 +71,8 @@ _LAZY = {
     "ZipFit": "selection.methods.zipfit",
     "Bm25": "selection.methods.bm25",
     "Random": "selection.methods.chance",
+    "Dedup": "selection.methods.dedup",
+    "Quality": "selection.methods.quality",
 }
 
 
@@ -84,6 +88,7 @@ __all__ = [
     "Budget",
     "Chosen",
     "Ctx",
+    "Dedup",
     "Item",
     "Method",
     "Note",
@@ -93,6 +98,7 @@ __all__ = [
     "Pass",
     "Pick",
     "Place",
+    "Quality",
     "Random",
     "Reason",
     "Row",
