@@ -36,6 +36,7 @@ from selection.methods.params import ParamsError, param, params_dict, params_sch
 _TABLE = {
     "zipfit": ("selection.methods.zipfit", "ZipFit"),
     "bm25": ("selection.methods.bm25", "Bm25"),
+    "dsir": ("selection.methods.dsir", "Dsir"),
     "quality": ("selection.methods.quality", "Quality"),
     "dedup": ("selection.methods.dedup", "Dedup"),
     "runs": ("selection.methods.runs", "Runs"),
@@ -70,6 +71,7 @@ _LAZY = {
     "run_local": "selection.methods.local",
     "ZipFit": "selection.methods.zipfit",
     "Bm25": "selection.methods.bm25",
+    "Dsir": "selection.methods.dsir",
     "Random": "selection.methods.chance",
     "Dedup": "selection.methods.dedup",
     "Quality": "selection.methods.quality",
@@ -89,6 +91,7 @@ __all__ = [
     "Chosen",
     "Ctx",
     "Dedup",
+    "Dsir",
     "Item",
     "Method",
     "Note",

@@ -25,6 +25,7 @@ def variants(method):
 
 # A method that adds up finished runs has nothing to do without them; tests/methods/test_runs_fusion.py is for it.
 NAMES = [name for name, method in METHODS.items() if not getattr(method, "needs_runs", False)]
+DRAWN = [("dsir", {"draw": "gumbel"}), ("dsir", {"mode": "paper"})]  # chance is added to the scores
 CASES = [(name, params) for name in NAMES for params in variants(METHODS[name])]
 every = pytest.mark.parametrize(
     ("name", "params"), CASES, ids=[f"{n}-{'-'.join(p.values()) or 'default'}" for n, p in CASES]
@@ -75,7 +76,7 @@ def test_equal_scores_are_ordered_by_key(name, params):
     for column in columns:
         order = list(zip(-column["score"], column["key"], strict=True))
         assert order == sorted(order)
-    if name not in {"random", "dedup"}:  # scored by chance; of equal rows one stays
+    if name not in {"random", "dedup"} and (name, params) not in DRAWN:  # scored by chance; of equal rows one stays
         from selection.methods import Options
 
         found = [key for key, _ in picks(name, [rows[:2], rows[2:]], options=Options(exact_duplicates=False), **params)]
