@@ -98,7 +98,8 @@ def keep_first(
     edges = np.flatnonzero(np.diff(member[grouped], prepend=-1, append=-1))
     done = 0
     for start, stop in zip(edges[:-1].tolist(), edges[1:].tolist(), strict=True):
-        _keep(points, norms, grouped[start:stop], threshold, block, stands)
+        rows = grouped[start:stop]
+        stands[rows] = _keep(points, norms, rows, threshold, block)
         if stop - done >= 1_024 or stop == len(grouped):
             done = stop
             tick(done)
@@ -106,29 +107,27 @@ def keep_first(
 
 
 def _keep(
-    points: Lattice, norms: NDArray[np.float64], rows: NDArray[np.int64], threshold: float, block: int,
-    stands: NDArray[np.int64],
-) -> None:  # fmt: skip
+    points: Lattice, norms: NDArray[np.float64], rows: NDArray[np.int64], threshold: float, block: int
+) -> NDArray[np.int64]:
     """One cluster: each block is held against the rows that stay, then row by row against itself."""
-    kept = np.empty(0, np.int64)
+    kept, stands = np.empty(0, np.int64), rows.copy()
     for part in blocks(len(rows), block):
-        here = rows[part]
-        open_ = np.ones(len(here), bool)
+        here, at = rows[part], np.arange(part.start, part.stop)
         for held in blocks(len(kept), 4_096):
-            like = _like(points, norms, here, kept[held], threshold) & open_[:, None]
+            like = _like(points, norms, here, kept[held], threshold)
             gone = like.any(axis=1)
-            stands[here[gone]] = kept[held][like[gone].argmax(axis=1)]
-            open_ &= ~gone
-        here = here[open_]
+            stands[at[gone]] = kept[held][like[gone].argmax(axis=1)]
+            here, at = here[~gone], at[~gone]
         like = _like(points, norms, here, here, threshold)
         left = np.ones(len(here), bool)
-        for at in np.flatnonzero(like.sum(axis=1) > like.diagonal()).tolist():
-            if left[at]:
-                gone = like[at] & left
-                gone[: at + 1] = False
-                stands[here[gone]] = here[at]
+        for row in np.flatnonzero(like.sum(axis=1) > like.diagonal()).tolist():
+            if left[row]:
+                gone = like[row] & left
+                gone[: row + 1] = False
+                stands[at[gone]] = here[row]
                 left &= ~gone
         kept = np.concatenate([kept, here[left]])
+    return stands
 
 
 def _like(

@@ -7,7 +7,7 @@ with lazy gains (Minoux 1978).
 Both work on lattice vectors, so distances and gains are whole numbers and equal rows are ordered by their place.
 """
 
-import heapq
+from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
@@ -88,17 +88,7 @@ class _Far:
         for part in blocks(len(self.points)):
             self.bounds[part] = self._closer(self.points[part], self.norms[part], self.bounds[part], self.pending)
         self.pending = []
-        rows = len(self.points)
-        if candidates >= rows:
-            self.among = np.arange(rows)
-            self.floor = -1.0
-        else:
-            cut = np.partition(self.bounds, rows - candidates - 1)[rows - candidates - 1]
-            self.among = np.flatnonzero(self.bounds > cut)  # equals of the cut stay out together: no tie is split
-            self.floor = float(cut)
-            if not len(self.among):
-                self.among = np.flatnonzero(self.bounds == cut)
-                self.floor = float(self.bounds[self.bounds < cut].max(initial=-1.0))
+        self.among, self.floor = _top(self.bounds, candidates)
         self.held, self.held_norms = self.points[self.among], self.norms[self.among]
         self.here = self.bounds[self.among]
 
@@ -137,37 +127,44 @@ class Sites(NamedTuple):
     layer: NDArray[np.int64]
 
 
-def facility_location(points: Lattice, references: Lattice, most: int, *, tick: Tick = no_tick) -> Sites:
+def facility_location(
+    points: Lattice, references: Lattice, most: int, *, candidates: int = 512, tick: Tick = no_tick
+) -> Sites:
     """The first `most` rows of the greedy order on f(S) = sum over references of max(0, max over S of similarity).
 
     When no row adds anything any more, every reference is counted as uncovered again and the next layer begins
     with the rows that are left; rows that are like no reference come last, by place. The order is that of the plain
     greedy: the gains are sums of whole numbers, and ties go to the first row. Similarity is the scalar product.
+    A gain only shrinks, so the loop works on the rows with the largest, as `k_center` does with distances.
     """
-    return _Sites(points, references, tick).run(min(most, len(points)))
+    return _Sites(points, references, tick).run(min(most, len(points)), candidates)
 
 
-HELD = 64_000_000  # similarities that are kept in memory (256 MB); more are computed anew for each layer
+HELD = 64_000_000  # similarities that are kept in memory (256 MB); more are computed anew when they are needed
+CANDIDATES = 16_000_000  # similarities of candidates at most
 
 
 class _Sites:
+    """Gains of every row: exact for the candidates, bounds for all others, as a gain only shrinks within a layer."""
+
     def __init__(self, points: Lattice, references: Lattice, tick: Tick) -> None:
         self.points, self.references, self.tick = points, references, tick
-        self.covered = np.zeros(len(references), np.float32)
         self.taken: list[tuple[int, float, int, float, int, int]] = []
         self.held: NDArray[np.float32] | None = None
         if len(points) * len(references) <= HELD:
             self.held = np.empty((len(points), len(references)), np.float32)
             for part in blocks(len(points)):
                 self.held[part] = points[part] @ references.T
-        self.alone = self._all_gains()  # what each row adds to nothing
         self.left = np.ones(len(points), bool)
+        self.covered = np.zeros(len(references), np.float32)
+        self.settled = self.covered.copy()  # what was covered when all bounds were exact
+        self.alone = np.zeros(len(points))  # what each row adds to nothing
+        self._every(lambda sims: np.maximum(sims, 0).sum(axis=1, dtype=np.float64), self.alone)
 
-    def run(self, most: int) -> Sites:
+    def run(self, most: int, candidates: int) -> Sites:
         layer = 0
-        while len(self.taken) < most and self._layer(layer, most):
+        while len(self.taken) < most and self._layer(layer, most, candidates):
             layer += 1
-            self.covered[:] = 0
         rest = np.flatnonzero(self.left)[: most - len(self.taken)].tolist()
         self.taken += [(row, 0.0, -1, 0.0, 0, layer) for row in rest]
         order, gain, served, similarity, nearer, layers = zip(*self.taken, strict=True) if self.taken else [()] * 6
@@ -176,59 +173,80 @@ class _Sites:
             np.array(similarity, np.float64) / SCALE**2, np.array(nearer, np.int64), np.array(layers, np.int64),
         )  # fmt: skip
 
-    def _layer(self, layer: int, most: int) -> bool:
+    def _layer(self, layer: int, most: int, candidates: int) -> bool:
         """Take rows while they add something; whether any did."""
-        first = int(np.where(self.left, self.alone, -1.0).argmax()) if self.left.any() else 0
-        if not self.left.any() or not self.alone[first]:
-            return False
-        self._take(first, float(self.alone[first]), layer)
-        if len(self.taken) < most:
-            self._lazily(layer, most)
-        return True
+        self.bounds = np.where(self.left, self.alone, 0.0)
+        self.covered[:], self.settled[:] = 0, 0
+        before = len(self.taken)
+        while len(self.taken) < most:
+            self._settle(candidates)
+            held = len(self.taken)
+            while len(self.taken) < most and self.here.max(initial=0.0) > max(self.floor, 0.0):
+                self._take(int(self.here.argmax()), layer)
+            if len(self.taken) == held:
+                break  # no row adds anything
+            few = len(self.taken) < held + 32
+            candidates = min(2 * candidates, max(64, CANDIDATES // len(self.references))) if few else candidates
+        return len(self.taken) > before
 
-    def _lazily(self, layer: int, most: int) -> None:
-        """A gain only shrinks, so an old one is a bound: only rows at the top of the heap are looked at again."""
-        gains = np.where(self.left, self._all_gains(), 0.0)
-        rows = np.flatnonzero(gains)
-        heap = list(zip((-gains[rows]).tolist(), rows.tolist(), [len(self.taken)] * len(rows), strict=True))
-        heapq.heapify(heap)
-        batch = 8
-        while heap and len(self.taken) < most:
-            bound, row, known = heap[0]
-            if known == len(self.taken):
-                heapq.heappop(heap)
-                self._take(row, -bound, layer)
-                batch = 8
-                continue
-            stale = [heapq.heappop(heap)[1] for _ in range(min(batch, len(heap)))]
-            for at, gain in zip(stale, self._gains(self._sims(stale)).tolist(), strict=True):
-                if gain > 0:  # a row that adds nothing never will in this layer
-                    heapq.heappush(heap, (-gain, at, len(self.taken)))
-            batch = min(2 * batch, 512)
+    def _settle(self, candidates: int) -> None:
+        """Bring every bound up to date for what was covered since, and choose the candidates."""
+        changed = np.flatnonzero(self.covered > self.settled)
+        if len(changed):
+            was, now = self.settled[changed], self.covered[changed]
+            self._every(lambda sims: -_covers(sims, was, now), self.bounds, changed)
+            self.bounds[~self.left] = 0.0
+            self.settled[:] = self.covered
+        self.among, self.floor = _top(self.bounds, candidates)
+        self.here = self.bounds[self.among]
+        self.near = self._sims(self.among)
 
-    def _sims(self, rows: "list[int] | slice") -> NDArray[np.float32]:
+    def _every(
+        self, adds: Callable[[NDArray[np.float32]], NDArray[np.float64]], to: NDArray[np.float64],
+        columns: NDArray[np.int64] | None = None,
+    ) -> None:  # fmt: skip
+        many = len(self.references) if columns is None else len(columns)
+        for part in blocks(len(self.points), max(64, 1_000_000 // max(1, many))):
+            to[part] += adds(self._sims(part, columns))
+            self.tick(len(self.taken))
+
+    def _sims(self, rows: NDArray[np.int64] | slice, columns: NDArray[np.int64] | None = None) -> NDArray[np.float32]:
         if self.held is not None:
-            return self.held[rows]
-        sims: NDArray[np.float32] = self.points[rows] @ self.references.T
+            return self.held[rows] if columns is None else self.held[rows][:, columns]
+        references = self.references if columns is None else self.references[columns]
+        sims: NDArray[np.float32] = self.points[rows] @ references.T
         return sims
 
-    def _all_gains(self) -> NDArray[np.float64]:
-        gains = np.empty(len(self.points))
-        for part in blocks(len(self.points), max(64, 2_000_000 // max(1, len(self.references)))):
-            gains[part] = self._gains(self._sims(part))
-            self.tick(len(self.taken))
-        return gains
-
-    def _gains(self, sims: NDArray[np.float32]) -> NDArray[np.float64]:
-        total: NDArray[np.float64] = np.maximum(sims - self.covered, 0).sum(axis=1, dtype=np.float64)
-        return total
-
-    def _take(self, row: int, gain: float, layer: int) -> None:
-        sims = self._sims([row])[0]
+    def _take(self, at: int, layer: int) -> None:
+        row, sims = int(self.among[at]), self.near[at]
         adds = sims - self.covered
         served = int(adds.argmax())
-        self.taken.append((row, gain, served, float(sims[served]), int((adds > 0).sum()), layer))
-        np.maximum(self.covered, sims, out=self.covered)
+        changed = np.flatnonzero(adds > 0)
+        self.taken.append((row, float(self.here[at]), served, float(sims[served]), len(changed), layer))
+        was, now = self.covered[changed], sims[changed]
+        self.here -= _covers(self.near[:, changed], was, now)
+        self.covered[changed] = now
         self.left[row] = False
         if not len(self.taken) % 16:
             self.tick(len(self.taken))
+
+
+def _covers(sims: NDArray[np.float32], was: NDArray[np.float32], now: NDArray[np.float32]) -> NDArray[np.float64]:
+    """What each row [rows, references] can no longer add once the references are covered up to `now`."""
+    lost: NDArray[np.float64] = (np.clip(sims, was, now) - was).sum(axis=1, dtype=np.float64)
+    return lost
+
+
+def _top(bounds: NDArray[np.float64], many: int) -> tuple[NDArray[np.int64], float]:
+    """Rows with the largest bounds, in order of place, and the largest bound of any other row (-1: there is none).
+
+    Equals stay together, so that the first of them is seen; `many` is met as nearly as that allows.
+    """
+    rows = len(bounds)
+    if many >= rows:
+        return np.arange(rows), -1.0
+    cut = float(np.partition(bounds, rows - many - 1)[rows - many - 1])
+    among = np.flatnonzero(bounds > cut)
+    if len(among):
+        return among, cut
+    return np.flatnonzero(bounds == cut), float(bounds[bounds < cut].max(initial=-1.0))

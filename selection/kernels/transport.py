@@ -6,7 +6,7 @@ near-duplicates share what one row would get. s grows until the way to farther r
 """
 
 import heapq
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -63,23 +63,31 @@ def density(
     if width < 1:
         return np.ones(len(rows))
     norms, found = squares(points).astype(np.float32), np.ones(len(rows))
-    for some in blocks(len(rows), max(16, 16_000_000 // max(1, len(points)))):
-        here = rows[some]
-        near = np.empty((len(here), len(points)), np.float32)
-        for part in blocks(len(points)):
-            # (width - D^2)+ in whole numbers: what is above 0 is exact, and a sum of it in float64 is too
-            near[:, part] = points[here] @ points[part].T
-            near[:, part] *= 2
-            near[:, part] -= norms[part]
-        near += np.float32(width) - norms[here, None]
-        np.maximum(near, 0, out=near)
-        crowded = np.count_nonzero(near, axis=1) > most
-        total = near.sum(axis=1, dtype=np.float64)
-        for at in np.flatnonzero(crowded).tolist():
-            total[at] = np.partition(near[at], len(points) - most)[len(points) - most :].sum(dtype=np.float64)
+    for some in blocks(len(rows), 256):
+        here, own = points[rows[some]], np.float32(width) - norms[rows[some], None]
+        total, near = np.zeros(len(here)), np.zeros(len(here), np.int64)
+        for part in blocks(len(points), 2_048):
+            kernel = _kernel(here, own, points[part], norms[part])
+            total += kernel.sum(axis=1, dtype=np.float64)
+            near += np.count_nonzero(kernel, axis=1)
+        for at in np.flatnonzero(near > most).tolist():
+            line = _kernel(here[at : at + 1], own[at : at + 1], points, norms)[0]
+            total[at] = np.partition(line, len(points) - most)[len(points) - most :].sum(dtype=np.float64)
         found[some] = np.maximum(total / width, 1.0)
         tick(some.stop)
     return found
+
+
+def _kernel(here: Lattice, own: NDArray[np.float32], others: Lattice, norms: NDArray[np.float32]) -> NDArray[Any]:
+    """(width - D^2)+ [here, others] in whole numbers, where `own` is width - the squared norms of `here`.
+
+    What is above 0 is exact for a sigma of at most 1.4, and so is a sum of it in float64.
+    """
+    found: NDArray[np.float32] = here @ others.T
+    found *= 2
+    found -= norms
+    found += own
+    return np.maximum(found, 0, out=found)
 
 
 class Plan(NamedTuple):

@@ -137,11 +137,11 @@ def test_facility_location_by_hand():
 
 
 @few
-@given(small, small, st.integers(1, 14))
-def test_lazy_facility_location_is_the_plain_greedy(values, references, most):
+@given(small, small, st.integers(1, 14), st.integers(1, 14))
+def test_lazy_facility_location_is_the_plain_greedy(values, references, most, candidates):
     points, others = lattice(values), lattice(references)
     order, gains = plain_facility(points.astype(np.int64) @ others.astype(np.int64).T, most)
-    found = facility_location(points, others, most)
+    found = facility_location(points, others, most, candidates=candidates)
     assert found.order.tolist() == order
     assert np.rint(found.gain * SCALE**2).astype(int).tolist() == gains
 
