@@ -5,7 +5,6 @@ from collections.abc import Iterable, Sequence
 from config.faults import Fault
 from curation.models import Team
 from selection.actions import targets
-from selection.kernels.contamination import texts_of
 from selection.methods import ParamsError
 from selection.models import Run, Target, TargetRow
 
@@ -61,5 +60,7 @@ def _found(team: int, option: str | None) -> list[Target]:
 
 def texts(found: Sequence[Target]) -> list[str]:
     """What of their rows must not be picked."""
+    from selection.kernels.contamination import texts_of  # compiled code, which pages do without
+
     rows = TargetRow.objects.filter(target__in=found).order_by("target_id", "position")
     return texts_of(row.unpacked() for row in rows)

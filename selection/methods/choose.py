@@ -13,10 +13,8 @@ from itertools import islice
 from typing import NamedTuple
 
 from curation.content import Content, render
-from selection.kernels.contamination import TestRows
 from selection.kernels.language import codes, language
 from selection.kernels.pii import personal
-from selection.kernels.repetition import repetition
 from selection.kernels.shingles import NearDuplicates
 from selection.methods.base import Part, no_tick
 from selection.methods.budget import Budget, tokens
@@ -197,7 +195,11 @@ class _Gate:
         self.shares: Counter[str] = Counter()
         self.share = max(1, int((options.source_cap or 0) * chosen.wanted + 1e-9))
         self.near = NearDuplicates(options.near_duplicates, seed) if options.near_duplicates else None
-        self.tests = TestRows(tests) if tests else None
+        self.tests = None
+        if tests:  # compiled kernels are loaded where an option needs them
+            from selection.kernels.contamination import TestRows
+
+            self.tests = TestRows(tests)
         self.languages = codes(options.language or "")
 
     @property
@@ -248,10 +250,16 @@ class _Gate:
         options = self.options
         if self.tests and self.tests.touch(row.text):
             return "decontaminate"
-        if options.repetition is not None and max(map(repetition, row.parts or (row.text,))) > options.repetition:
+        if options.repetition is not None and _most_repeated(row) > options.repetition:
             return "repetition"
         if options.pii and personal(row.text):
             return "pii"
         if self.languages and language(row.text) not in ("", *self.languages):
             return "language"
         return ""
+
+
+def _most_repeated(row: Row) -> float:
+    from selection.kernels.repetition import repetition
+
+    return max(map(repetition, row.parts or (row.text,)))

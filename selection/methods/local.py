@@ -14,7 +14,6 @@ from numpy.typing import NDArray
 
 from curation.content import Content, ContentError, guess, key_of, read, read_id, read_source, render
 from curation.content import Mapping as Columns
-from selection.kernels.contamination import texts_of
 from selection.methods import METHODS
 from selection.methods.base import (
     EMPTY_TARGET,
@@ -137,7 +136,7 @@ def select(
     given: Any = parse_params(how.Params, params)
     table = Table(rows, mapping)
     goal = Table(target).target() if target is not None else EMPTY_TARGET
-    avoided = texts_of(Table(tests).contents) if tests is not None else []
+    avoided = _test_texts(tests) if tests is not None else []
     if options and options.decontaminate:
         raise ParamsError("decontaminate", "names test sets of a server; give the rows themselves as tests")
     if how.needs_target and not len(goal):
@@ -146,6 +145,12 @@ def select(
     columns, ctx = run_local(how, ctx, [len(table)], table.open, processes=processes, features=made)
     chosen = choose(columns, budget=wanted, options=options, lookup=table.lookup, seed=seed, tests=avoided)
     return explained(how, chosen, table.picked([pick.row for pick in chosen.picks], made), ctx)
+
+
+def _test_texts(tests: Rows) -> list[str]:
+    from selection.kernels.contamination import texts_of
+
+    return texts_of(Table(tests).contents)
 
 
 def explained(method: Method, chosen: Chosen, rows: Shard, ctx: Ctx) -> list[Pick]:

@@ -118,7 +118,7 @@ def test_hashed_and_slow_agree(tests, row):
 
 SAID = {
     "en": "The children played in the garden until their mother called them in for supper.",
-    "de": "Die Kinder spielten im Garten, bis ihre Mutter sie zum Abendessen hereinrief.",
+    "de": "Die Kinder spielten im Garten, bis ihre Mutter zum Abendessen rief.",
     "fr": "Les enfants jouaient dans le jardin jusqu'à ce que leur mère les appelle pour le dîner.",
     "es": "Los niños jugaron en el jardín hasta que su madre los llamó para cenar.",
     "ru": "Дети играли в саду, пока мать не позвала их ужинать в дом.",

@@ -71,6 +71,13 @@ def test_params_budget_and_options_reach_their_places():
     assert len(select(doubled, TARGET, options=Options(exact_duplicates=False))) == 4
 
 
+def test_the_import_is_light():
+    """Compiled and large libraries are loaded by the methods that need them."""
+    code = "import sys, selection.methods.local; print({'numba', 'torch', 'sklearn', 'py3langid'} & set(sys.modules))"
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "set()"
+
+
 def test_rows_of_test_sets_are_kept_out_in_any_form():
     tests = [{"prompt": "Subtract two numbers def sub a b return a b", "completion": "…"}]
     picks = select(ROWS, TARGET, method="bm25", tests=tests)

@@ -21,7 +21,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 GERMAN = (
     "Bitte fasse den folgenden Brief des Krankenhauses für die Patientin in einfachen Worten zusammen. Schreibe kurze "
-    "Sätze, erkläre jedes Fachwort und sage ihr, wann sie wieder zum Arzt gehen muss und welche Tabletten sie nimmt."
+    "Sätze, erkläre jedes Fachwort und sage ihr, wann der nächste Besuch beim Arzt ansteht und welche Tabletten nötig sind."
 )
 
 
