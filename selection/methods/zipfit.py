@@ -8,14 +8,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from selection.kernels.common import shared_stretches
-from selection.kernels.gzipsize import CONTAINER, Ends, pair_seconds
-from selection.methods.base import Ctx, Part, Pass, Reason, Shard, scored
-from selection.methods.params import param
+from selection.kernels.compressors import LEVELS, available, pair_seconds
+from selection.methods import zipfit_anchored
+from selection.methods.base import Ctx, Note, Part, Pass, Reason, Scores, Shard, scored
+from selection.methods.params import ParamsError, param
+from selection.methods.zipfit_pairs import Pairs
 
 SHOWN = 160  # characters of a shared stretch
-# Work is told about every 0.3 s. A pair costs as much as 1,000 bytes before the first byte is compared, and what lies
-# further back than the window of deflate costs nothing again.
-BEAT, PAIR, WINDOW = 15_000_000, 1000, 32_768
 
 
 @dataclass(frozen=True)
@@ -32,10 +31,49 @@ class ZipFitParams:
     view: Literal["text", "prompt"] = param(
         "text", label="Compare", choices={"text": "Whole rows", "prompt": "Prompts only"},
     )  # fmt: skip
-    level: int = param(
-        9, label="gzip level", ge=1, le=9, advanced=True,
-        help="6 and 9 pick nearly the same rows; 1 is faster and coarser. Level 0 would only measure length.",
+    compressor: Literal["gzip", "zstd", "lz4"] = param(
+        "gzip", label="Compressor", choices={"gzip": "gzip", "zstd": "Zstandard", "lz4": "LZ4"}, advanced=True,
+        help="gzip is the published one and finds most; the others are quicker at low levels.",
     )  # fmt: skip
+    level: int = param(
+        9, label="Level", le=19, advanced=True,
+        help="1 to 9 for gzip, to 19 for Zstandard, to 12 for LZ4; 1 is fastest and coarsest. Level 0 does not compress.",
+    )  # fmt: skip
+    mode: Literal["exact", "anchored"] = param(
+        "exact", label="Rows looked at in full", choices={"exact": "All", "anchored": "Those that may be picked"},
+        help="Those that may be picked: ten times faster and more, the best rows found the same but for a few in a "
+        "thousand. An audit says how many may be missing. Only for the mean.",
+    )  # fmt: skip
+    keep: int = param(
+        0, label="Rows to rank in full", ge=0, advanced=True,
+        help="At least the rows to pick, more where many are held back. 0: twice the rows asked for, or a twentieth of "
+        "the pool, 2,000 to 20,000, where that is not known. Of the other rows only an estimate is known.",
+    )  # fmt: skip
+    margin: float = param(
+        2.0, label="Margin", ge=0, le=10, advanced=True,
+        help="A row is left out when its estimate is worse by more than twice the margin times the usual error.",
+    )  # fmt: skip
+    anchors: int = param(
+        5, label="Anchors", ge=1, le=100, advanced=True, help="Targets with which the mean over all is foretold."
+    )
+    sample: int = param(
+        400, label="Rows to learn from", ge=10, le=100_000, advanced=True,
+        help="Drawn by chance and compared with every target; and as many again near the best.",
+    )  # fmt: skip
+    audit: int = param(
+        300, label="Rows to audit", ge=0, le=1_000_000, advanced=True,
+        help="Drawn by chance from the left-out rows nearest to the cut, and as many again from all others. More rows "
+        "give a tighter bound on what is missing.",
+    )  # fmt: skip
+
+    def __post_init__(self) -> None:
+        """Raises `ParamsError` for settings that do not go together."""
+        low, high = LEVELS.get(self.compressor, LEVELS["gzip"])
+        if not low <= self.level <= high:
+            named = "" if self.compressor == "gzip" else f" for {self.compressor}"
+            raise ParamsError("level", f"must be between {low} and {high}{named}, not {self.level}")
+        if self.mode == "anchored" and self.aggregation != "mean":
+            raise ParamsError("mode", "must be exact for the best target: only a mean can be foretold from few targets")
 
 
 class ZipFit:
@@ -45,7 +83,7 @@ class ZipFit:
     header_corrected: (C(x) + C(v) - C(xv) - 18) / (max(C(x), C(v)) - 18)
 
     x is the row, v the target, xv the two without a separator, all UTF-8. Deflate looks back 32 KiB: of a longer
-    row only the end meets the target.
+    row only the end meets the target. For other compressors 18 is what they write for an empty text.
     """
 
     name: ClassVar[str] = "zipfit"
@@ -58,6 +96,11 @@ class ZipFit:
     Params: ClassVar[type] = ZipFitParams
 
     def passes(self, params: ZipFitParams) -> Sequence[Pass]:
+        """Raises `ParamsError` where the compressor is not installed."""
+        if not available(params.compressor):
+            raise ParamsError("compressor", f"must be gzip here: the package for {params.compressor} is not installed")
+        if params.mode == "anchored":
+            return zipfit_anchored.passes(params)
         return [Pass("score", _score, title="Compress rows", reads=(params.view,), rows_per_item=_rows_per_item)]
 
     def reasons(self, rows: Shard, ctx: Ctx) -> list[list[Reason]]:
@@ -67,44 +110,26 @@ class ZipFit:
             ctx.tick(at + 1)
         return found
 
+    def notes(self, ctx: Ctx, scores: Scores) -> list[Note]:
+        return zipfit_anchored.notes(ctx) if ctx.params.mode == "anchored" else []
+
     def seconds(self, rows: int, targets: int, params: ZipFitParams) -> float:
-        return rows * (targets + 1) * pair_seconds(params.level)
+        pair = pair_seconds(params.compressor, params.level)
+        if params.mode == "anchored":
+            return zipfit_anchored.seconds(rows, targets, params, pair)
+        return rows * (targets + 1) * pair
 
 
 def _rows_per_item(ctx: Ctx) -> int:
-    return min(max(50, int(8 / (pair_seconds(ctx.params.level) * (len(ctx.target) + 1)))), 50_000)
-
-
-class Pairs:
-    """The targets, ready to be held against rows; `rows`: about how many."""
-
-    def __init__(self, ctx: Ctx, rows: int = 0) -> None:
-        texts = [text.encode() for text in ctx.target[ctx.params.view]]
-        self.ends = Ends(texts, ctx.params.level, pairs=rows * len(texts))
-        # Bytes that every pair shares for nothing.
-        self.free = CONTAINER if ctx.params.variant == "header_corrected" else 0
-
-    def alignments(self, text: bytes) -> NDArray[np.float64]:
-        """1 - NCD of the row and each target."""
-        own, joint = self.ends.after(text)
-        saved = own + self.ends.sizes - joint - self.free
-        return saved / (np.maximum(own, self.ends.sizes) - self.free)
+    pair = pair_seconds(ctx.params.compressor, ctx.params.level)
+    return min(max(50, int(8 / (pair * (len(ctx.target) + 1)))), 50_000)
 
 
 def _score(shard: Shard, ctx: Ctx) -> Part:
-    pairs, scores = Pairs(ctx, len(shard)), np.zeros(len(shard))
+    scores = np.zeros(len(shard))
     best = ctx.params.aggregation == "max"
-    targets = len(ctx.target)
-    fixed, work = sum(PAIR + len(text) for text in pairs.ends.texts), 0
-    for at, text in enumerate(shard[ctx.params.view]):
-        row = text.encode()
-        if targets:
-            found = pairs.alignments(row)
-            scores[at] = found.max() if best else found.mean()
-        work += fixed + targets * min(len(row), WINDOW) + len(row)
-        if work >= BEAT:
-            ctx.tick(at + 1)
-            work = 0
+    for at, _, found in Pairs(ctx, len(shard)).of(shard, ctx):
+        scores[at] = found.max() if best else found.mean()
     return scored(shard, scores)
 
 

@@ -15,7 +15,8 @@ from hypothesis import strategies as st
 from selection.kernels import gzipsize
 from selection.kernels.common import shared_stretches
 from selection.methods import Ctx, ParamsError, Shard, ZipFit, parse_params
-from selection.methods.zipfit import Pairs, ZipFitParams
+from selection.methods.zipfit import ZipFitParams
+from selection.methods.zipfit_pairs import Pairs
 from tests.methods import reference
 from tests.methods.tables import run, tables, target_of
 
