@@ -86,3 +86,9 @@ def nearest(points: Lattice, to: Lattice) -> tuple[NDArray[np.int64], NDArray[np
         at[part] = sims.argmax(axis=1)
         best[part] = sims[np.arange(len(sims)), at[part]] / size[part]
     return at, best
+
+
+def cosines(points: Lattice, others: Lattice) -> NDArray[np.float64]:
+    """float64[N]: the cosine of each point and the point at the same place of `others`; 0 at the origin."""
+    found: NDArray[np.float64] = np.einsum("ij,ij->i", points, others).astype(np.float64)
+    return found / (lengths(points) * lengths(others))
