@@ -29,6 +29,7 @@ urlpatterns: list[URLPattern] = [
     # Runs
     path("t/<slug:slug>/runs/", runs.runs, name="runs"),
     path("t/<slug:slug>/runs/new/", runs.run_new, name="run_new"),
+    path("t/<slug:slug>/runs/compare/", runs.run_compare, name="run_compare"),
     path("runs/<int:run_id>/", runs.run, name="run"),
     path("runs/<int:run_id>/picks/<int:rank>/", runs.run_pick, name="run_pick"),
     path("runs/<int:run_id>/picks.<str:format>", runs.run_download, name="run_download"),

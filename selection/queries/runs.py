@@ -39,6 +39,7 @@ def runs_page(team: Team, before: int | None = None) -> dict[str, Any]:
         "next_before": rows[PAGE - 1].number if len(rows) > PAGE else None,
         "first_page": before is None,
         "any_open": bool(open_),
+        "comparable": sum(row.job is not None and row.job.state == Job.State.SUCCEEDED for row in rows[:PAGE]) > 1,
     }
 
 

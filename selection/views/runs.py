@@ -15,6 +15,7 @@ from selection.actions import runs as actions
 from selection.forms.runs import METHOD_PREFIX, OPTION_PREFIX, FilterForm, RunForm, default_method, initial_of
 from selection.methods import METHODS, ParamsError, parse_params
 from selection.models import Run
+from selection.queries import compare
 from selection.queries import runs as queries
 from selection.views.shared import frame
 
@@ -24,7 +25,17 @@ def runs(request: HttpRequest, slug: str) -> HttpResponse:
     team = access.team(request.user, slug)  # type: ignore[arg-type]
     before = request.GET.get("before", "")
     found = queries.runs_page(team, int(before) if before.isdecimal() else None)
+    found["ticked"] = request.GET.getlist("run")  # what was ticked stays so while the list follows open runs
     return page(request, "selection/runs.html", found | frame(team), part="list")
+
+
+@reads
+def run_compare(request: HttpRequest, slug: str) -> HttpResponse:
+    """Two to eight finished runs side by side; they are named by their numbers, as in `?run=12&run=14`."""
+    team = access.team(request.user, slug)  # type: ignore[arg-type]
+    found, wrong = compare.chosen(team, request.GET.getlist("run"))
+    context = compare.compared(found) if found else {"wrong": wrong}
+    return page(request, "selection/run_compare.html", context | frame(team))
 
 
 # --- start ---
@@ -55,7 +66,8 @@ def run_new(request: HttpRequest, slug: str) -> HttpResponse:
     context = frame(team) | _new_context(form, initial)
     # Which part is wanted follows from the place that htmx fills; anything else gets the whole form.
     place = request.htmx.target if request.htmx else None  # type: ignore[attr-defined]
-    context["open_method"] = place == "method-part" or request.POST.get("do") == "look"
+    named = request.method == "GET" and "method" in request.GET
+    context["open_method"] = place == "method-part" or named or request.POST.get("do") == "look"
     part = {"method-part": "method", "estimate": "estimate"}.get(place or "", "form")
     return page(request, "selection/run_new.html", context, part=part, status=422 if form.errors else 200)
 
