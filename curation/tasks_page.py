@@ -6,6 +6,7 @@ from django.db.models import Count, F, Q, Sum
 from django.db.models.functions import Least
 
 from curation.models import Annotation, Demonstration, Example, Guideline, Task, TaskMember, Team, User
+from curation.sheets import Sheet
 
 SHOWN = 3  # demonstrations on the overview
 
@@ -59,4 +60,5 @@ def task_page(task: Task, user: User) -> dict[str, Any]:
         "returned": Annotation.objects.filter(task=task, annotator=user, state="returned").count(),
         "assigned": TaskMember.objects.filter(task=task, assigned=True).count(),
         "open_to_me": not task.assigned_only or bool(place and place.assigned),
+        "in_a_list": Sheet(task, 0).is_small,
     }  # fmt: skip

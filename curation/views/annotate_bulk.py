@@ -57,6 +57,16 @@ def _ticked(request: HttpRequest, task: Task, ids: list[int]) -> list[Annotation
     return [access.own_annotation(request.user, task, one) for one in sorted(set(ids))]  # type: ignore[arg-type]
 
 
+def _shared(items: list[Item]) -> list[Any]:
+    """The parts that every item begins with, such as one instruction for all: shown once. Each keeps its last part."""
+    same = []
+    for parts in zip(*(item.parts[:-1] for item in items), strict=False) if len(items) > 1 else ():
+        if any(part != parts[0] for part in parts):
+            break
+        same.append(parts[0])
+    return same
+
+
 def _list(request: HttpRequest, task: Task, sent: Sent, *, status: int = 200, said: str = "") -> HttpResponse:
     try:
         found = queue.several(task=task, user=request.user, count=MOST)  # type: ignore[arg-type]
@@ -68,7 +78,7 @@ def _list(request: HttpRequest, task: Task, sent: Sent, *, status: int = 200, sa
     context = {
         "team": task.team, "task": task, "items": items, "sent": sent, "said": said,
         "widgets": working.bulk_widgets(task, sent.writing.answer, sent.problems),
-        "suggested": sum(item.suggested is not None for item in items),
+        "shared": _shared(items), "suggested": sum(item.suggested is not None for item in items),
     }  # fmt: skip
     return page(request, TEMPLATE, context, part="bulk", status=status)
 
