@@ -57,6 +57,11 @@
   });
 
   // --- small helps ---
+  // On a narrow screen the open tab may stand outside its row.
+  all(".tabs").forEach((row) => {
+    const open = row.querySelector("[aria-current]");
+    if (open && row.scrollWidth > row.clientWidth) row.scrollLeft = open.offsetLeft - row.offsetLeft - (row.clientWidth - open.offsetWidth) / 2;
+  });
   const menus = "details.switch[open], details.dropdown[open]";
   on("focusin", (event) => { if (event.target.matches("[data-select]")) event.target.select(); });
   on("change", ({ target }) => {
