@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from curation.deeds import says
+from curation.deeds import names, says
 from curation.models import ApiToken, AuditEvent, Invitation, Role, Team
 from curation.queries_people import lately
 
@@ -15,7 +15,7 @@ def members_page(team: Team) -> dict[str, Any]:
         "members": [(member, did[member.user_id]) for member in found],
         "invitations": Invitation.objects.open().filter(team=team).select_related("made_by").order_by("-created_at"),
         "events": [
-            {"says": says(event.action), "by": event.actor_name, "at": event.at}
+            {"says": says(event.action), "name": names(event.facts), "by": event.actor_name, "at": event.at}
             for event in AuditEvent.objects.filter(team_id=team.pk).order_by("-at", "-pk")[:20]
         ],
         "roles": list(Role),

@@ -41,7 +41,7 @@ def _rows(sample: SampleTask) -> list[NewExample]:
         suggested, gold = sample.suggest.get(row["id"]), sample.gold.get(row["id"])
         made.append(
             NewExample(
-                read(row, MAPPING), key=row["id"], source=row["source"], lineage={"file": "made by Winnow, as a sample"},
+                read(row, MAPPING), key=row["id"], source=row["source"], lineage={"file": "Winnow's sample"},
                 suggestion={"answer": suggested, "by": "the first sentence"} if suggested else None, gold=gold,
                 gold_only=gold is not None,
             )

@@ -62,7 +62,9 @@ class NewTaskForm(TaskForm):
         super().__init__(*args, **kwargs)
         from curation.answers import PRESETS
 
-        choices = [(name, f"{preset.title}: {preset.note}") for name, preset in PRESETS.items()]
+        choices = [
+            (name, f"{preset.title}: {preset.note[0].lower()}{preset.note[1:]}") for name, preset in PRESETS.items()
+        ]
         self.fields["preset"].choices = choices  # type: ignore[attr-defined]
         for name in ("avoid", "categories", "domains", "input_languages", "output_languages", "licence"):
             del self.fields[name]  # asked later: three questions are enough to begin
