@@ -37,8 +37,13 @@ _TABLE = {
     "zipfit": ("selection.methods.zipfit", "ZipFit"),
     "bm25": ("selection.methods.bm25", "Bm25"),
     "dsir": ("selection.methods.dsir", "Dsir"),
+    "tsds": ("selection.methods.tsds", "Tsds"),
+    "facility_location": ("selection.methods.facility_location", "FacilityLocation"),
+    "k_center": ("selection.methods.k_center", "KCenter"),
     "quality": ("selection.methods.quality", "Quality"),
     "dedup": ("selection.methods.dedup", "Dedup"),
+    "semdedup": ("selection.methods.semdedup", "SemDedup"),
+    "d4": ("selection.methods.d4", "D4"),
     "runs": ("selection.methods.runs", "Runs"),
     "random": ("selection.methods.chance", "Random"),
 }
@@ -74,6 +79,11 @@ _LAZY = {
     "Dsir": "selection.methods.dsir",
     "Random": "selection.methods.chance",
     "Dedup": "selection.methods.dedup",
+    "D4": "selection.methods.d4",
+    "FacilityLocation": "selection.methods.facility_location",
+    "KCenter": "selection.methods.k_center",
+    "SemDedup": "selection.methods.semdedup",
+    "Tsds": "selection.methods.tsds",
     "Quality": "selection.methods.quality",
 }
 
@@ -85,6 +95,7 @@ def __getattr__(name: str) -> Any:
 
 
 __all__ = [
+    "D4",
     "METHODS",
     "Bm25",
     "Budget",
@@ -92,7 +103,9 @@ __all__ = [
     "Ctx",
     "Dedup",
     "Dsir",
+    "FacilityLocation",
     "Item",
+    "KCenter",
     "Method",
     "Note",
     "Options",
@@ -106,8 +119,10 @@ __all__ = [
     "Reason",
     "Row",
     "Scores",
+    "SemDedup",
     "Shard",
     "Target",
+    "Tsds",
     "Value",
     "ZipFit",
     "choose",

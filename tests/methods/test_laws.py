@@ -18,6 +18,8 @@ def variants(method):
     """The defaults, and every choice of every field once."""
     yield {}
     for entry in params_schema(method.Params):
+        if entry["name"] == "encoder":
+            continue  # who makes the vectors changes nothing but their numbers, and a sentence encoder takes minutes
         for value in entry["choices"]:
             if value != entry["default"]:
                 yield {entry["name"]: value}
@@ -25,6 +27,8 @@ def variants(method):
 
 # A method that adds up finished runs has nothing to do without them; tests/methods/test_runs_fusion.py is for it.
 NAMES = [name for name, method in METHODS.items() if not getattr(method, "needs_runs", False)]
+BY_CHANCE = {"random", "dedup", "semdedup", "d4", "tsds"}  # drawn by chance, or of equal rows one stays
+LEAVES_OUT = {"d4"}  # some of any three rows
 DRAWN = [("dsir", {"draw": "gumbel"}), ("dsir", {"mode": "paper"})]  # chance is added to the scores
 CASES = [(name, params) for name in NAMES for params in variants(METHODS[name])]
 every = pytest.mark.parametrize(
@@ -76,7 +80,7 @@ def test_equal_scores_are_ordered_by_key(name, params):
     for column in columns:
         order = list(zip(-column["score"], column["key"], strict=True))
         assert order == sorted(order)
-    if name not in {"random", "dedup"} and (name, params) not in DRAWN:  # scored by chance; of equal rows one stays
+    if name not in BY_CHANCE and (name, params) not in DRAWN:
         from selection.methods import Options
 
         found = [key for key, _ in picks(name, [rows[:2], rows[2:]], options=Options(exact_duplicates=False), **params)]
@@ -126,8 +130,12 @@ def test_score_columns_have_the_agreed_form(name, params):
     columns, _ = run(
         name, [[("k1", "add", "one"), ("k2", "sum the price", "two"), ("k3", "x", "")]], per_item=2, **params
     )
-    assert [len(column["key"]) for column in columns] == [1, 2]
-    assert [sorted(column["row"]) for column in columns] == [[0], [1, 2]], "positions within the shard, not the item"
+    for column, there in zip(columns, ([0], [1, 2]), strict=True):
+        found = sorted(column["row"])
+        assert found == there or (name in LEAVES_OUT and set(found) < set(there)), (
+            "places within the shard, not the item"
+        )
+        assert len(column["key"]) == len(found)
     for column in columns:
         assert (column["key"].dtype.kind, column["score"].dtype, column["row"].dtype) == ("S", np.float32, np.uint32)
         assert column["exact"].dtype == bool
