@@ -46,8 +46,8 @@ class ZipFitParams:
     )  # fmt: skip
     keep: int = param(
         0, label="Rows to rank in full", ge=0, advanced=True,
-        help="At least the rows to pick, more where many are held back. 0: twice the rows asked for, or a twentieth of "
-        "the pool, 2,000 to 20,000, where that is not known. Of the other rows only an estimate is known.",
+        help="At least four times the rows to pick, since some are held back. 0: four times, from 10,000 on twice; where "
+        "nobody said how many, a twentieth of the pool, 2,000 to 20,000. All other rows are estimated.",
     )  # fmt: skip
     margin: float = param(
         2.0, label="Margin", ge=0, le=10, advanced=True,

@@ -6,7 +6,6 @@ all others. Both bounds are exact for draws without replacement and suppose noth
 """
 
 import math
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,27 +15,29 @@ from selection.methods.base import Ctx, Note, Value
 SURE = 0.05  # of an error; half of it for each of the two samples
 
 
-def audited(
-    out: NDArray[np.int64], gap: NDArray[np.float32], lot: NDArray[np.uint32], k: int, ctx: Ctx
+def lowest(places: NDArray[np.int64], lot: NDArray[np.uint32], count: int) -> NDArray[np.int64]:
+    """`count` of the places, those of the lowest lots; ascending."""
+    return np.sort(places[np.lexsort((places, lot[places]))[:count]])
+
+
+def drawn(
+    out: NDArray[np.int64], gap: NDArray[np.float32], lot: NDArray[np.uint32], k: int, count: int
 ) -> dict[str, NDArray[np.int64]]:
     """Of the rows that fell `out` (places), those to look at: "near" and "far", and of how many each was drawn.
 
     `gap` tells of every place how many errors its row is below the cut.
     """
-    order = out[np.argsort(gap[out], kind="stable")]
+    order = out[np.lexsort((out, gap[out]))]
     bands = {"near": order[:k], "far": order[k:]}
-    found = {}
-    for name, band in bands.items():
-        by_lot = band[np.lexsort((band, lot[band]))]
-        found[name] = np.sort(by_lot[: ctx.params.audit])
+    found = {name: lowest(band, lot, count) for name, band in bands.items()}
     return {**found, "bands": np.array([len(band) for band in bands.values()], np.int64)}
 
 
-def findings(place: NDArray[np.int64], mean: NDArray[np.float64], k: int, cut: Value) -> dict[str, NDArray[Any]]:
-    """ "hits": how many rows of each sample are better than the k-th of the known scores."""
+def findings(place: NDArray[np.int64], mean: NDArray[np.float64], k: int, cut: Value) -> NDArray[np.int64]:
+    """How many rows of each sample are better than the k-th of the known scores."""
     least = np.sort(mean)[-min(k, len(mean))] if len(mean) else np.inf
     hits = [int((mean[np.searchsorted(place, cut[name])] > least).sum()) for name in ("near", "far")]
-    return {"hits": np.array(hits, np.int64)}
+    return np.array(hits, np.int64)
 
 
 def most_missed(rows: int, looked: int, hits: int, error: float) -> int:

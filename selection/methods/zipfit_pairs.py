@@ -35,6 +35,7 @@ class Pairs:
         self.ends = _ends(tuple(texts), params.compressor, params.level, rows * len(texts) >= WORTH_COUNTING)
         # Bytes that every pair shares for nothing.
         self.free = overhead(params.compressor, params.level) if params.variant == "header_corrected" else 0
+        self.bytes = sum(map(len, self.ends.texts))
         self.own = 0  # size of the last row
 
     def alignments(self, text: bytes) -> NDArray[np.float64]:
@@ -46,12 +47,22 @@ class Pairs:
 
     def of(self, shard: Shard, ctx: Ctx) -> Iterator[tuple[int, int, NDArray[np.float64]]]:
         """(position, bytes, alignments) of each row; work is told on the way."""
-        targets = len(self.ends.texts)
-        fixed, work = sum(PAIR + len(text) for text in self.ends.texts), 0
-        for at, text in enumerate(shard[ctx.params.view] if targets else ()):
+        beat = Beat(ctx)
+        for at, text in enumerate(shard[ctx.params.view] if self.ends.texts else ()):
             row = text.encode()
             yield at, len(row), self.alignments(row)
-            work += fixed + targets * min(len(row), WINDOW) + len(row)
-            if work >= BEAT:
-                ctx.tick(at + 1)
-                work = 0
+            beat.done(at + 1, len(row), len(self.ends.texts), self.bytes)
+
+
+class Beat:
+    """Tells of work about every 0.3 s."""
+
+    def __init__(self, ctx: Ctx) -> None:
+        self.ctx, self.work = ctx, 0
+
+    def done(self, rows: int, length: int, targets: int, target_bytes: int = 0) -> None:
+        """`rows` are done so far; the last was of `length` bytes and met `targets` of so many bytes together."""
+        self.work += targets * (PAIR + min(length, WINDOW)) + target_bytes + length
+        if self.work >= BEAT:
+            self.ctx.tick(rows)
+            self.work = 0

@@ -56,6 +56,73 @@ def test_levels_that_measure_nothing_are_refused(level):
         parse_params(ZipFitParams, {"level": level})
 
 
+@pytest.mark.parametrize(
+    ("params", "field", "why"),
+    [
+        ({"compressor": "zstd", "level": "0"}, "level", "must be between 1 and 19 for zstd, not 0"),
+        ({"compressor": "lz4", "level": 0}, "level", "must be between 1 and 12 for lz4, not 0"),
+        ({"compressor": "lz4", "level": 13}, "level", "must be between 1 and 12 for lz4, not 13"),
+        ({"compressor": "zstd", "level": 20}, "level", "must be at most 19, not 20"),
+        ({"compressor": "brotli"}, "compressor", "must be one of gzip, zstd, lz4, not 'brotli'"),
+        (
+            {"mode": "anchored", "aggregation": "max"}, "mode",
+            "must be exact for the best target: only a mean can be foretold from few targets",
+        ),
+        ({"mode": "quick"}, "mode", "must be one of exact, anchored, not 'quick'"),
+        ({"anchors": 0}, "anchors", "must be between 1 and 100, not 0"),
+        ({"sample": 9}, "sample", "must be between 10 and 100000, not 9"),
+        ({"margin": "-1"}, "margin", "must be between 0 and 10, not -1.0"),
+        ({"audit": -1}, "audit", "must be between 0 and 1000000, not -1"),
+        ({"keep": -5}, "keep", "must be at least 0, not -5"),
+    ],
+)  # fmt: skip
+def test_settings_that_cannot_be_used_say_why(params, field, why):
+    with pytest.raises(ParamsError) as caught:
+        parse_params(ZipFitParams, params)
+    assert (caught.value.field, caught.value.why) == (field, why)
+
+
+@pytest.mark.parametrize("level", [1, 3, 9, 19])
+def test_zstd_is_held_against_zstandard_itself(level):
+    import zstandard
+
+    def size(text):
+        return len(zstandard.ZstdCompressor(level=level, write_content_size=False).compress(text.encode()))
+
+    assert size("") == 9
+    expected = (size(S) + size(T) - size(S + T) - 9) / (max(size(S), size(T)) - 9)
+    assert alignments(S, [T], compressor="zstd", level=level) == pytest.approx([expected], abs=1e-12)
+    assert alignments(S, [T], compressor="zstd", level=level) > alignments(S, [U], compressor="zstd", level=level)
+
+
+@pytest.mark.parametrize("level", [1, 9, 12])
+def test_lz4_is_held_against_lz4_itself(level):
+    frame = pytest.importorskip("lz4.frame")
+
+    def size(text):
+        return len(frame.compress(text.encode(), compression_level=level, store_size=False))
+
+    assert size("") == 11
+    expected = (size(S) + size(T) - size(S + T) - 11) / (max(size(S), size(T)) - 11)
+    assert alignments(S, [T], compressor="lz4", level=level) == pytest.approx([expected], abs=1e-12)
+
+
+@pytest.mark.parametrize("compressor", ["zstd", "lz4"])
+def test_a_frame_around_nothing_is_worth_nothing(compressor):
+    """Two empty texts share no byte; as published they share the whole frame."""
+    found = alignments("", [""], compressor=compressor, level=3)
+    assert found == pytest.approx([0.0], abs=1e-12)
+    assert alignments("", [""], compressor=compressor, level=3, variant="paper") == pytest.approx([1.0])
+
+
+def test_a_compressor_that_is_not_installed_says_so(monkeypatch):
+    from selection.methods import zipfit
+
+    monkeypatch.setattr(zipfit, "available", lambda compressor: compressor == "gzip")
+    with pytest.raises(ParamsError, match="the package for lz4 is not installed"):
+        ZipFit().passes(ZipFitParams(compressor="lz4"))
+
+
 @pytest.mark.parametrize("params", [{}, {"variant": "paper"}, {"aggregation": "max"}, {"level": 1}], ids=str)
 @settings(max_examples=25, deadline=None)
 @given(
