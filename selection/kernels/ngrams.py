@@ -92,7 +92,7 @@ def _slow_hash(text: str) -> int:
 
 
 def listed(text: str, grams: Grams) -> list[str]:
-    """The n-grams of one text in order, repeated as often as they occur; as `counts` sees them."""
+    """The n-grams of one text in order, repeated as often as they occur: a word, then its pair with the one before."""
     table, lower = word_table(), text.lower()
     if grams == "word":
         words, at = [], 0
@@ -103,7 +103,7 @@ def listed(text: str, grams: Grams) -> list[str]:
             if stop > at:
                 words.append(lower[at:stop])
             at = stop + 1
-        return words + [f"{a} {b}" for a, b in pairwise(words)]
+        return words[:1] + [gram for a, b in pairwise(words) for gram in (b, f"{a} {b}")]
     tight: list[str] = []
     for character in lower:
         blank = table[ord(character)] == 2
@@ -111,6 +111,13 @@ def listed(text: str, grams: Grams) -> list[str]:
             tight.append(" " if blank else character)
     joined = "".join(tight)
     return [joined[at : at + n] for at in range(len(joined)) for n in range(SHORT, LONG + 1) if at + n <= len(joined)]
+
+
+def places(text: str, grams: Grams, bits: int) -> NDArray[np.int32]:
+    """The bucket of each n-gram of `listed`."""
+    codes, edges = code_points([text])
+    out = np.empty(3 * len(codes) + 4, np.int32)
+    return out[: _buckets(codes, 0, int(edges[1]), word_table(), grams == "word", bits, out)]
 
 
 @njit(cache=True)

@@ -36,6 +36,7 @@ from selection.methods.params import ParamsError, param, params_dict, params_sch
 _TABLE = {
     "zipfit": ("selection.methods.zipfit", "ZipFit"),
     "bm25": ("selection.methods.bm25", "Bm25"),
+    "classifier": ("selection.methods.classifier", "Classifier"),
     "dsir": ("selection.methods.dsir", "Dsir"),
     "tsds": ("selection.methods.tsds", "Tsds"),
     "facility_location": ("selection.methods.facility_location", "FacilityLocation"),
@@ -76,6 +77,7 @@ _LAZY = {
     "run_local": "selection.methods.local",
     "ZipFit": "selection.methods.zipfit",
     "Bm25": "selection.methods.bm25",
+    "Classifier": "selection.methods.classifier",
     "Dsir": "selection.methods.dsir",
     "Random": "selection.methods.chance",
     "Dedup": "selection.methods.dedup",
@@ -100,6 +102,7 @@ __all__ = [
     "Bm25",
     "Budget",
     "Chosen",
+    "Classifier",
     "Ctx",
     "Dedup",
     "Dsir",

@@ -36,3 +36,29 @@ def log_weights(pool, target, *, buckets=10_000, few_shot=False):
         total = math.fsum(ratios)
         found.append(total / len(ratios) if few_shot and ratios else total)
     return found
+
+
+def decision_values(pool, target, grams, bits, *, strength=10.0):
+    """Decision values of scikit-learn's own counting, tf-idf and regression, where every pool row is a negative.
+
+    `grams(text)` lists the bucket of each n-gram of a text, as `HashingVectorizer` would, with signs left out.
+    """
+    import numpy as np
+    from scipy.sparse import csr_matrix
+    from sklearn.feature_extraction.text import TfidfTransformer
+    from sklearn.linear_model import LogisticRegression
+    from threadpoolctl import threadpool_limits
+
+    def counted(texts):
+        made = [Counter(grams(text)) for text in texts]
+        entries = [(row, at, often) for row, counts in enumerate(made) for at, often in counts.items()]
+        row, column, often = zip(*entries)  # noqa: B905
+        return csr_matrix((np.array(often, float), (row, column)), shape=(len(texts), 1 << bits))
+
+    transformer = TfidfTransformer(sublinear_tf=True)
+    learned = transformer.fit_transform(counted([*target, *pool]))
+    model = LogisticRegression(C=strength, class_weight="balanced", max_iter=2000, tol=1e-8)
+    said = np.flatnonzero(learned.getnnz(axis=0))  # a column without an entry has weight 0
+    with threadpool_limits(1):
+        model.fit(learned[:, said], [1] * len(target) + [0] * len(pool))
+    return model.decision_function(transformer.transform(counted(pool))[:, said])

@@ -23,6 +23,8 @@ def test_counts_are_those_of_the_listed_ngrams(grams, rows):
         cells = slice(edges[at], edges[at + 1])
         expected = Counter(ngrams.bucket(gram, grams, 12) for gram in ngrams.listed(text, grams))
         assert dict(zip(found[cells].tolist(), often[cells].tolist(), strict=True)) == expected
+        one_by_one = [ngrams.bucket(gram, grams, 12) for gram in ngrams.listed(text, grams)]
+        assert ngrams.places(text, grams, 12).tolist() == one_by_one
 
 
 @pytest.mark.parametrize("grams", ["char", "word"])
