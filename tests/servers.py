@@ -34,6 +34,8 @@ def own_folder() -> Path:
 
 
 def prepare() -> None:
+    # Two processes of tests share two cores; threads of libraries would only wait for each other.
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
     os.environ["DJANGO_SETTINGS_MODULE"] = "config.settings"
     os.environ["JOBS_LEASE_SECONDS"] = "2"
     os.environ["EMAIL_BACKEND"] = "django.core.mail.backends.locmem.EmailBackend"

@@ -38,6 +38,7 @@ _TABLE = {
     "bm25": ("selection.methods.bm25", "Bm25"),
     "classifier": ("selection.methods.classifier", "Classifier"),
     "dsir": ("selection.methods.dsir", "Dsir"),
+    "embedding": ("selection.methods.embedding", "Embedding"),
     "tsds": ("selection.methods.tsds", "Tsds"),
     "facility_location": ("selection.methods.facility_location", "FacilityLocation"),
     "k_center": ("selection.methods.k_center", "KCenter"),
@@ -45,6 +46,8 @@ _TABLE = {
     "dedup": ("selection.methods.dedup", "Dedup"),
     "semdedup": ("selection.methods.semdedup", "SemDedup"),
     "d4": ("selection.methods.d4", "D4"),
+    "fusion": ("selection.methods.fusion", "Fusion"),
+    "cascade": ("selection.methods.cascade", "Cascade"),
     "runs": ("selection.methods.runs", "Runs"),
     "random": ("selection.methods.chance", "Random"),
 }

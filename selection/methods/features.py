@@ -45,7 +45,7 @@ def name(params: Any) -> str:
     from selection.encoders import EncoderError, identity
 
     try:
-        return f"{identity(spec(params))}-{params.view}"
+        return f"{identity(spec(params), fetch=False)}-{params.view}"
     except EncoderError as error:
         raise ParamsError("model" if params.encoder == "other" else "encoder", str(error)) from None
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from selection.methods import METHODS, Ctx, Shard, dump, load, params_dict, params_schema, parse_params
 from tests.methods.tables import cut_tables, picks, run, small_items, tables, target_of
 
-few = settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+few = settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 seeds = st.integers(0, 2**40)
 
 
@@ -139,7 +139,7 @@ def test_score_columns_have_the_agreed_form(name, params):
     for column in columns:
         assert (column["key"].dtype.kind, column["score"].dtype, column["row"].dtype) == ("S", np.float32, np.uint32)
         assert column["exact"].dtype == bool
-        assert column["exact"].all()
+        assert column["exact"].all() or params.keys() & {"search", "mode"}, "only a quicker way estimates, and says so"
 
 
 @every
