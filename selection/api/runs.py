@@ -43,8 +43,8 @@ class RunOut(Schema):
 
 class RunBody(schemas.Input):
     pool: int
-    target: int | None = Field(None, description="Needed by every method but random.")
-    method: str = Field(max_length=40, description="Such as zipfit, bm25 or random.")
+    target: int | None = Field(None, description="Needed by every method that looks for rows like a target.")
+    method: str = Field(max_length=40, description="Such as zipfit, bm25, runs or random.")
     budget: str = Field("1000", max_length=24, description="Rows (1000), a share (5%) or tokens (200000tok).")
     params: dict[str, Any] = Field(
         default_factory=dict, description="Of the method; its page in the documentation lists them."
