@@ -70,7 +70,7 @@ class FacilityLocation:
     def seconds(self, rows: int, targets: int, params: FacilityLocationParams) -> float:
         covered = targets if params.aim == "target" and targets else params.references
         layers = min(rows, params.most) / max(1, covered) + 20
-        return features.seconds(params, rows) + rows * (1e-5 + covered * layers * 2e-9)
+        return features.seconds(params, rows) + rows * (1e-5 + covered * layers * 8e-9)
 
 
 def _aimed(ctx: Ctx) -> bool:

@@ -57,7 +57,7 @@ class KCenter:
         return found
 
     def seconds(self, rows: int, targets: int, params: KCenterParams) -> float:
-        return features.seconds(params, rows) + min(rows, params.most) * rows * 3e-8 + rows * 1e-5
+        return features.seconds(params, rows) + min(rows, params.most) * rows * 5e-8 + rows * 1e-5
 
 
 def _choose(shard: Shard, ctx: Ctx) -> Part:

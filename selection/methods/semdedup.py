@@ -95,7 +95,7 @@ def ordered(how: str, chance: NDArray[np.float64], member: NDArray[np.int64]) ->
 
 def clustering_seconds(rows: int, clusters: int) -> float:
     many = clusters or max(1, round(rows**0.5))
-    return rows * (2e-5 + many * 1.5e-7 + rows / many * 1e-8)
+    return rows * (4e-5 + many * 2e-7 + rows / many * 1e-8)
 
 
 def _choose(shard: Shard, ctx: Ctx) -> Part:

@@ -104,7 +104,7 @@ class Tsds:
 
     def seconds(self, rows: int, targets: int, params: TsdsParams) -> float:
         reached = min(rows, 200 * max(1, targets))
-        return features.seconds(params, rows) + rows * (1e-5 + reached * 3e-8 + targets * 3e-8)
+        return features.seconds(params, rows) + rows * (1e-5 + reached * 1e-8 + targets * 3e-8)
 
 
 def _choose(shard: Shard, ctx: Ctx) -> Part:
