@@ -188,6 +188,7 @@ class Worker(models.Model):
     name = models.CharField(max_length=160, primary_key=True)
     queues = models.JSONField(default=list)
     slots = models.IntegerField(default=1)
+    gpu = models.BooleanField(default=False, help_text="Whether it serves GPU steps beside an NVIDIA device.")
     started_at = models.DateTimeField(db_default=Now())
     seen_at = models.DateTimeField(db_default=Now())
 

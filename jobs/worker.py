@@ -6,6 +6,7 @@ import os
 import signal
 import threading
 from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
 from celery import signals
@@ -19,6 +20,7 @@ from jobs.tick import Ticker
 
 _ticker: Ticker | None = None
 _name = ""
+GPU = Path("/dev/nvidia0")  # looking costs nothing; asking PyTorch would load it into every worker
 _told_to_end = threading.Event()
 
 
@@ -80,8 +82,8 @@ def start_tick(sender: Any = None, **kwargs: object) -> None:
 
 def say_alive(name: str, queues: list[str], slots: int) -> None:
     Worker.objects.bulk_create(
-        [Worker(name=name, queues=queues, slots=slots, seen_at=Now())],
-        update_conflicts=True, unique_fields=["name"], update_fields=["queues", "slots", "seen_at"],
+        [Worker(name=name, queues=queues, slots=slots, gpu="gpu" in queues and GPU.exists(), seen_at=Now())],
+        update_conflicts=True, unique_fields=["name"], update_fields=["queues", "slots", "gpu", "seen_at"],
     )  # fmt: skip
 
 

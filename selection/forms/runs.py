@@ -182,17 +182,6 @@ def initial_of(run: Run) -> dict[str, Any]:
     return filled | {OPTION_PREFIX + test_sets.OPTION: test_sets.ids_in(run.options.get(test_sets.OPTION))}
 
 
-PATIENCE = 300.0  # seconds that a first selection may take without anybody having asked for it
-
-
-def default_method(rows: int, targets: int, workers: int = 1) -> str:
-    """What is chosen for a person: ZIP-FIT where it is done within five minutes, else BM25; Random without a target."""
-    if not targets:
-        return "random"
-    zipfit = METHODS["zipfit"]
-    return "zipfit" if zipfit.seconds(rows, targets, zipfit.Params()) / workers <= PATIENCE else "bm25"
-
-
 class FilterForm(forms.Form):
     """What narrows the picks on a run's page. Everything is optional; what makes no sense is left out."""
 

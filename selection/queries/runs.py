@@ -17,11 +17,12 @@ from jobs.models import Job
 from selection import picked, test_sets
 from selection.marking import segments, stretches, words
 from selection.methods import METHODS, Method, Options, ParamsError, params_schema, parse_params
+from selection.methods.recommend import Advice, recommend
 from selection.models import Pick, Pool, Run, Shard, Target, TargetRow
 from selection.queries.home import current
 from selection.queries.targets import origin
 from selection.running.finishing import WHY
-from selection.running.inputs import Inputs, slots
+from selection.running.inputs import Inputs, has_gpu, slots
 
 PAGE = 50
 
@@ -279,6 +280,12 @@ def sizes(team: Team, pool: Any, target: Any) -> tuple[int, int]:
     found = pools_of(team).filter(pk=pool).first() if str(pool or "").isdecimal() else None
     aim = targets_of(team).filter(pk=target).first() if str(target or "").isdecimal() else None
     return (found.rows if found else 0), (aim.rows.count() if aim else 0)
+
+
+def advice(team: Team, pool: Any, target: Any) -> Advice:
+    """What Winnow proposes for a pool and a target, on the workers that are here."""
+    rows, targets = sizes(team, pool, target)
+    return recommend(rows=rows, targets=targets, workers=slots("cpu"), gpu=has_gpu())
 
 
 def methods_table(rows: int, targets: int) -> list[dict[str, Any]]:

@@ -203,6 +203,11 @@ def slots(queue: str) -> int:
     return max(1, sum(alive.values_list("slots", flat=True)))
 
 
+def has_gpu() -> bool:
+    """Whether a worker that is alive said that it has one."""
+    return Worker.objects.filter(seen_at__gt=Now() - timedelta(minutes=2), gpu=True).exists()
+
+
 def reduce_name(one: Pass) -> str:
     return f"{one.name}.sum"
 

@@ -1,6 +1,8 @@
 """Pages of runs: list, start, progress and result, picks, downloads."""
 
+from collections.abc import Mapping
 from typing import Any
+from urllib.parse import urlencode
 
 from django.contrib import messages
 from django.http import FileResponse, Http404, HttpRequest, HttpResponse, StreamingHttpResponse
@@ -12,12 +14,15 @@ from config.http import page, see_other, unchanged
 from config.policy import members, reads
 from selection import access, downloads, test_sets
 from selection.actions import runs as actions
-from selection.forms.runs import METHOD_PREFIX, OPTION_PREFIX, FilterForm, RunForm, default_method, initial_of
+from selection.forms.runs import METHOD_PREFIX, OPTION_PREFIX, FilterForm, RunForm, initial_of
 from selection.methods import METHODS, ParamsError, parse_params
+from selection.methods.recommend import PRESETS as SETS
 from selection.models import Run
 from selection.queries import compare
 from selection.queries import runs as queries
 from selection.views.shared import frame
+
+PRESETS = {preset.name: preset for preset in SETS}
 
 
 @reads
@@ -87,10 +92,19 @@ def _initial(request: HttpRequest, team: Any) -> dict[str, Any]:
     initial.setdefault("pool", pool)
     initial.setdefault("target", target)
     initial.setdefault("amount", 1000)
+    preset = PRESETS.get(initial.pop("preset", ""))
+    if preset is not None:
+        initial["method"] = preset.method
+        initial |= _prefixed(METHOD_PREFIX, preset.params) | _prefixed(OPTION_PREFIX, preset.options)
     if initial.get("method") not in METHODS:
-        rows, aims = queries.sizes(team, initial["pool"], initial["target"])
-        initial["method"] = default_method(rows, aims, queries.slots("cpu"))
+        advice = queries.advice(team, initial["pool"], initial["target"])
+        initial["method"] = advice.method
+        initial |= _prefixed(METHOD_PREFIX, advice.params)
     return initial
+
+
+def _prefixed(prefix: str, values: Mapping[str, Any]) -> dict[str, Any]:
+    return {prefix + name: value for name, value in values.items()}
 
 
 def _new_context(form: RunForm, initial: dict[str, Any]) -> dict[str, Any]:
@@ -104,8 +118,17 @@ def _new_context(form: RunForm, initial: dict[str, Any]) -> dict[str, Any]:
     except ParamsError:
         params = form.chosen.Params()
     rows, targets = queries.sizes(form.team, values.get("pool"), values.get("target"))
+    advice = queries.advice(form.team, values.get("pool"), values.get("target"))
+    taken = form.chosen.name == advice.method and all(
+        getattr(params, name, None) == value for name, value in advice.params.items()
+    )
     return {
         "form": form,
+        "advice": advice,
+        "advised": METHODS[advice.method],
+        "takes_advice": taken,
+        "presets": PRESETS.values(),
+        "kept_query": urlencode({name: values.get(name) or "" for name in ("pool", "target", "amount", "unit")}),
         "method": form.chosen,
         "methods": queries.methods_table(rows, targets),
         "method_fields": form.group(METHOD_PREFIX, advanced=False),

@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import re
 import zipfile
 
 import pyarrow.parquet as pq
@@ -86,7 +87,10 @@ def test_another_teams_pool_target_or_run_cannot_be_used(as_, cast, pool, target
 def test_a_run_is_started_from_the_page(as_, cast, pool, target):
     client, url = as_("curator"), reverse("run_new", args=[cast.team.slug])
     page = body(client.get(url))
-    assert 'name="m_variant"' in page  # of the method that was chosen for the person
+    assert 'name="m_methods"' in page  # of the fusion that is proposed
+    assert "With fewer than 8 target rows there is too little to learn from" in page
+    assert "Chosen below" in page
+    assert 'name="m_variant"' in body(client.get(url, {"method": "zipfit"}))
     data = {
         "pool": pool.pk, "target": target.pk, "amount": "5", "unit": "percent", "method": "zipfit", "seed": "7",
         "m_variant": "paper", "m_aggregation": "mean", "m_view": "text", "m_level": "9",
@@ -96,7 +100,7 @@ def test_a_run_is_started_from_the_page(as_, cast, pool, target):
     run = Run.objects.get()
     assert (answer.status_code, answer.url) == (303, run.get_absolute_url())
     assert (run.method, run.budget, run.seed, run.created_by) == ("zipfit", "5%", 7, cast.curator)
-    assert run.params == {"variant": "paper", "aggregation": "mean", "view": "text", "level": 9}
+    assert run.params | {"variant": "paper", "aggregation": "mean", "view": "text", "level": 9} == run.params
     assert run.options["source_cap"] == 0.5
     assert run.options["exact_duplicates"] is True
     assert run.options["near_duplicates"] is None
@@ -107,6 +111,18 @@ def test_a_run_is_started_from_the_page(as_, cast, pool, target):
     assert 'value="7"' in again
     assert '<option value="paper" selected>' in again
     assert '<option value="percent" selected>' in again
+
+
+def test_a_preset_fills_the_form_and_keeps_what_was_chosen(as_, cast, pool, target):
+    url = reverse("run_new", args=[cast.team.slug])
+    page = body(as_("curator").get(url, {"preset": "clean", "pool": pool.pk, "target": target.pk, "amount": "7"}))
+    for name, value in (("o_near_duplicates", "0.8"), ("o_repetition", "0.3"), ("amount", "7")):
+        assert re.search(
+            rf'<input[^>]*name="{name}"[^>]*value="{value}"|<input[^>]*value="{value}"[^>]*name="{name}"', page
+        )
+    assert re.search(r'<input[^>]*name="o_pii"[^>]*checked', page)
+    assert "Take the proposal" in page
+    assert f"preset=quick&amp;pool={pool.pk}&amp;target={target.pk}&amp;amount=7" in page
 
 
 @pytest.mark.parametrize(
