@@ -27,7 +27,7 @@ _IDS = ("id", "_id", "uid", "uuid", "guid", "row_id", "example_id", "key")
 
 @dataclass(frozen=True, slots=True)
 class Guess:
-    """`name`: messages, sharegpt, alpaca, natural_instructions, prompt_completion, text or unknown.
+    """`name`: messages, sharegpt, alpaca, natural_instructions, prompt_completion, unanswered, text or unknown.
 
     `why` is a plain sentence. `sure` is False where a person should look twice.
     """
@@ -41,7 +41,7 @@ class Guess:
 def guess(columns: Sequence[str], sample_rows: Rows) -> Guess:
     """The likeliest form of rows with these columns; `sample_rows` may be empty, then names alone decide."""
     names = {column.strip().lower(): column for column in reversed(columns)}
-    for attempt in (_chat, _natural, _alpaca, _prompted, _free):
+    for attempt in (_chat, _natural, _alpaca, _prompted, _unanswered, _free):
         found = attempt(names, sample_rows)
         if found:
             return found
@@ -137,6 +137,19 @@ def _prompted(names: AbstractMapping[str, str], rows: Rows) -> Guess | None:
     mapping = _made(names, rows, instruction=asked, input=given, output=out)
     sure = f"{asked} {out}".lower() in ("prompt completion", "prompt response", "question answer")
     return Guess("prompt_completion", mapping, f"“{asked}” asks and “{out}” answers.", sure)
+
+
+def _unanswered(names: AbstractMapping[str, str], rows: Rows) -> Guess | None:
+    """Rows that ask and wait for an answer: an instruction with or without an input, or a question about one."""
+    asked = _first(names, _INSTRUCTIONS)
+    given = _first(names, (*_INPUTS, *_TEXTS) if asked else _INPUTS)
+    asked = asked or (_first(names, _PROMPTS) if given else "")
+    if not asked or not _some(rows, asked, lambda value: isinstance(value, str)):
+        return None
+    listed = f"“{asked}” asks, “{given}” is what it is about, and" if given else f"“{asked}” asks, and"
+    return Guess(
+        "unanswered", _made(names, rows, instruction=asked, input=given), f"{listed} no column answers.", False
+    )
 
 
 def _free(names: AbstractMapping[str, str], rows: Rows) -> Guess | None:
