@@ -68,6 +68,8 @@ class NewTaskForm(TaskForm):
         self.fields["preset"].choices = choices  # type: ignore[attr-defined]
         for name in ("avoid", "categories", "domains", "input_languages", "output_languages", "licence"):
             del self.fields[name]  # asked later: three questions are enough to begin
+        if not self.is_bound:
+            self.fields["name"].widget.attrs["autofocus"] = True
 
 
 class DeleteTaskForm(forms.Form):

@@ -31,12 +31,18 @@
     if ((typing(target) && !held) || (key.startsWith("Arrow") && target !== document.body)) return;
     const within = document.querySelector("dialog[open]") || document;
     const wanted = ((held ? "control+" : "") + key).toLowerCase();
-    const el = all("[aria-keyshortcuts]", within).find((one) => seen(one) && keysOf(one).some((name) => name.toLowerCase() === wanted));
+    const named = all("[aria-keyshortcuts]", within).find((one) => seen(one) && keysOf(one).some((name) => name.toLowerCase() === wanted));
+    // In any form that names no key, Ctrl and Enter press its primary button.
+    const el = named || (wanted === "control+enter" && target.form?.querySelector("button.primary[type=submit]"));
     if (!el) return;
     event.preventDefault();
     if (typing(el)) el.focus(); else el.click();
   });
-  const words = (el) => (el.getAttribute("aria-label") || el.textContent || el.placeholder || "").replace(/\s+/g, " ").trim();
+  const words = (el) => {
+    const copy = el.cloneNode(true);
+    all("kbd", copy).forEach((kbd) => kbd.remove());  // the key stands before the words already
+    return (el.getAttribute("aria-label") || copy.textContent || el.placeholder || "").replace(/\s+/g, " ").trim();
+  };
   const listKeys = (list) => list.replaceChildren(...all("[aria-keyshortcuts]").filter(seen).flatMap((el) => {
     const keys = document.createElement("dt"), what = document.createElement("dd");
     keys.append(...keysOf(el).map((name) => {
@@ -139,7 +145,7 @@
   const ready = (from) => {
     all("[data-dropzone]", from).forEach(named);
     all(".table-scroll, .codeblock", from).forEach((el) => { if (el.scrollWidth > el.clientWidth) el.tabIndex = 0; });
-    from.querySelector("[data-focus]")?.focus();
+    (from.querySelector("[data-focus]") || from.querySelector("[data-focus-first] :is(textarea, select, input:not([type=hidden]))"))?.focus();
     const line = from.querySelector("[data-say]");
     if (line) say(line.dataset.say);
   };
