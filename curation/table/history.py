@@ -96,12 +96,12 @@ def history(example: Example, user: User, *, curator: bool, hide: bool) -> list[
         entries.append(entry)
     for one in revisions[:REVISIONS]:
         if one.number not in seen and (one.number > 1 or not hide):
-            who = "It" if one.why == Revision.Why.CAME else str(one.by or "A program")
+            who = "The example" if one.why == Revision.Why.CAME else str(one.by or "A program")
             entry = Entry(one.at, who, FROM_REVISION[Revision.Why(one.why)], one.why)
             _attach(entry, example, one.number, told)
             entries.append(entry)
     if not any(entry.number == 1 for entry in entries):
-        entries.append(Entry(example.created_at, "It", "came in", "came"))
+        entries.append(Entry(example.created_at, "The example", "came in", "came"))
     return sorted(entries, key=lambda one: (one.at, one.number or 0), reverse=True)
 
 
