@@ -6,7 +6,7 @@ import pytest
 from django.urls import reverse
 
 from curation.actions import queue
-from curation.models import Annotation, Slot
+from curation.models import Annotation, Example, Slot
 from tests.curation import made_tasks as made
 
 YES = {"answer": {"label": "yes"}, "by": "a model"}
@@ -60,6 +60,24 @@ def test_one_answer_for_the_ticked_rows(bulk):
     assert [(one.answer, one.seconds) for one in done] == [({"label": "yes"}, 3.0)] * 3
     assert len(bulk.rows) == 25
     assert not set(rows[:3]) & set(bulk.rows)
+
+
+def test_an_instruction_that_all_share_stands_once(bulk):
+    made.examples(bulk.task, 3)
+    text = bulk.open().text
+    shared = Example.objects.first().content["instruction"]
+    assert text.count(shared) == 1
+    assert "Instruction, the same for all" in text
+    for n in range(3):
+        assert f"letter number {n}" in text
+
+
+def test_what_differs_stands_with_each(bulk):
+    made.examples(bulk.task, 2)
+    other = Example.objects.first()
+    Example.objects.filter(pk=other.pk).update(content=other.content | {"instruction": "Something else."})
+    assert "the same for all" not in bulk.open().text
+    assert "Something else." in bulk.text
 
 
 def test_without_a_script(bulk):

@@ -192,3 +192,15 @@ def test_many_cost_no_more_queries(as_, cast, task, name):
                 assert client.get(url(name, task)).status_code == 200
             counts.append(len(queries))
     assert counts[0] == counts[1]
+
+
+def test_a_list_is_offered_where_answers_are_chosen_and_something_is_wanted(as_, cast):
+    label = {"name": "label", "kind": "labels", "title": "Label", "options": {"labels": ["yes", "no"]}}
+    chosen, written = made.task(cast.team, name="Chosen", form=[label]), made.task(cast.team, name="Written")
+    client = as_("annotator")
+    in_a_list = reverse("annotate_bulk", args=[chosen.pk])
+    assert in_a_list not in client.get(url("task", chosen)).content.decode()  # no examples yet
+    made.examples(chosen, 1)
+    made.examples(written, 1)
+    assert in_a_list in client.get(url("task", chosen)).content.decode()
+    assert reverse("annotate_bulk", args=[written.pk]) not in client.get(url("task", written)).content.decode()
