@@ -55,7 +55,7 @@ stop: ## Stop the embedded PostgreSQL and Valkey
 	@test -x $(PY) && $(PY) -m config.services stop || echo "Nothing was started here."
 
 bench: setup ## Speed and memory: every benchmark, figures under benchmarks/results/
-	@for what in imports "methods pair" "methods bm25" run_overhead; do echo "== $$what"; $(PY) -m benchmarks.$$what || exit 1; done
+	@for what in imports "methods pair" "methods bm25" encoders run_overhead; do echo "== $$what"; $(PY) -m benchmarks.$$what || exit 1; done
 
 quality: setup ## How well the methods find known rows in a labelled pool
 	@$(PY) -m benchmarks.quality
