@@ -26,6 +26,8 @@ CASES = [
     ("bm25", {"aggregation": "round_robin"}, {"source_cap": 0.5}, "40"),
     ("zipfit", {}, {"near_duplicates": 0.8, "min_chars": 40}, "30"),
     ("zipfit", {"variant": "paper", "view": "prompt"}, {}, "2000tok"),
+    ("zipfit", {"mode": "anchored"}, {}, "30"),
+    ("zipfit", {"mode": "anchored", "keep": 20, "sample": 80, "audit": 20}, {}, "10"),
 ]
 
 
