@@ -1,12 +1,11 @@
 """Hashed n-grams of characters and of words, tf-idf weighted, without a vocabulary: one pass over the characters.
 
 A row becomes counts in 2^bits buckets. Characters: every stretch of 3, 4 and 5 code points of the lower-case text, runs
-of blanks taken as one. Words: runs of letters, digits and underscores, alone and in pairs. A stretch is hashed as a
+of blanks taken as one. Words: runs of letters, marks, digits and underscores, alone and in pairs. A stretch is hashed as a
 polynomial that grows by one character at a time, so three lengths cost five steps.
 """
 
-from collections.abc import Iterator, Sequence
-from functools import lru_cache
+from collections.abc import Sequence
 from itertools import pairwise
 from typing import Any, Literal
 
@@ -14,46 +13,13 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+from selection.kernels.characters import BLANK, WORD, classes, code_points
+
 Grams = Literal["char", "word"]
 SHORT, LONG = 3, 5
-ROWS_AT_ONCE = 1024
-CHARS_AT_ONCE = 4_000_000
 _PRIME = np.uint64(0x100000001B3)
 _GOLDEN = np.uint64(0x9E3779B97F4A7C15)
 _MASK = (1 << 64) - 1
-
-
-@lru_cache(maxsize=1)
-def word_table() -> NDArray[np.uint8]:
-    """1 for code points that belong to words (letters, digits, underscore), 2 for blanks, else 0."""
-    table = np.zeros(0x110000, np.uint8)
-    for code in range(0x110000):
-        character = chr(code)
-        if character.isalnum() or character == "_":
-            table[code] = 1
-        elif character.isspace():
-            table[code] = 2
-    return table
-
-
-def code_points(texts: Sequence[str]) -> tuple[NDArray[np.uint32], NDArray[np.int64]]:
-    """All texts in lower case as one array of code points, and where each begins (one more than texts)."""
-    lower = [text.lower() for text in texts]
-    edges = np.zeros(len(lower) + 1, np.int64)
-    np.cumsum([len(text) for text in lower], out=edges[1:])
-    return np.frombuffer("".join(lower).encode("utf-32-le", "surrogatepass"), "<u4"), edges
-
-
-def chunks(texts: Sequence[str]) -> Iterator[slice]:
-    """Stretches of about a thousand rows, fewer where they are long, so that memory does not grow with the shard."""
-    start, held = 0, 0
-    for at, text in enumerate(texts):
-        held += len(text)
-        if at + 1 - start >= ROWS_AT_ONCE or held >= CHARS_AT_ONCE:
-            yield slice(start, at + 1)
-            start, held = at + 1, 0
-    if start < len(texts):
-        yield slice(start, len(texts))
 
 
 def counts(
@@ -61,7 +27,7 @@ def counts(
 ) -> tuple[NDArray[np.int64], NDArray[np.int32], NDArray[np.int32]]:
     """Rows as compressed sparse counts: (row edges, buckets, how often), buckets in order of first occurrence."""
     codes, edges = code_points(texts)
-    return _counted(codes, edges, word_table(), grams == "word", bits)
+    return _counted(codes, edges, classes(), grams == "word", bits)
 
 
 def scores(  # noqa: PLR0917
@@ -69,7 +35,7 @@ def scores(  # noqa: PLR0917
 ) -> NDArray[np.float64]:
     """w · x + bias of each row, x = (1 + ln tf) idf scaled to length 1. A row without n-grams scores the bias."""
     codes, edges = code_points(texts)
-    return _scored(codes, edges, word_table(), grams == "word", bits, idf, weight, bias)
+    return _scored(codes, edges, classes(), grams == "word", bits, idf, weight, bias)
 
 
 def bucket(gram: str, grams: Grams, bits: int) -> int:
@@ -93,12 +59,12 @@ def _slow_hash(text: str) -> int:
 
 def listed(text: str, grams: Grams) -> list[str]:
     """The n-grams of one text in order, repeated as often as they occur: a word, then its pair with the one before."""
-    table, lower = word_table(), text.lower()
+    table, lower = classes(), text.lower()
     if grams == "word":
         words, at = [], 0
         while at < len(lower):
             stop = at
-            while stop < len(lower) and table[ord(lower[stop])] == 1:
+            while stop < len(lower) and table[ord(lower[stop])] == WORD:
                 stop += 1
             if stop > at:
                 words.append(lower[at:stop])
@@ -106,7 +72,7 @@ def listed(text: str, grams: Grams) -> list[str]:
         return words[:1] + [gram for a, b in pairwise(words) for gram in (b, f"{a} {b}")]
     tight: list[str] = []
     for character in lower:
-        blank = table[ord(character)] == 2
+        blank = table[ord(character)] == BLANK
         if not (blank and tight and tight[-1] == " "):
             tight.append(" " if blank else character)
     joined = "".join(tight)
@@ -117,7 +83,7 @@ def places(text: str, grams: Grams, bits: int) -> NDArray[np.int32]:
     """The bucket of each n-gram of `listed`."""
     codes, edges = code_points([text])
     out = np.empty(3 * len(codes) + 4, np.int32)
-    return out[: _buckets(codes, 0, int(edges[1]), word_table(), grams == "word", bits, out)]
+    return out[: _buckets(codes, 0, int(edges[1]), classes(), grams == "word", bits, out)]
 
 
 @njit(cache=True)
@@ -129,7 +95,7 @@ def _buckets(codes: Any, start: int, stop: int, table: Any, words: bool, bits: i
         previous, had = np.uint64(0), False
         value, inside = np.uint64(0), False
         for at in range(start, stop + 1):
-            if at < stop and table[codes[at]] == 1:
+            if at < stop and table[codes[at]] == WORD:
                 value = value * _PRIME + np.uint64(codes[at] + 1)
                 inside = True
             elif inside:
@@ -147,7 +113,7 @@ def _buckets(codes: Any, start: int, stop: int, table: Any, words: bool, bits: i
     n = 0
     for at in range(start, stop):
         code = codes[at]
-        if table[code] == 2:
+        if table[code] == BLANK:
             if n and tight[n - 1] == 32:
                 continue
             code = np.uint32(32)

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from selection.kernels import ngrams
+from selection.kernels.characters import chunks
 from selection.methods.base import Ctx, Part, Pass, Reason, Shard, Value
 
 BITS = 18
@@ -47,7 +48,7 @@ class Ngrams:
 
     def scores(self, shard: Shard, ctx: Ctx) -> NDArray[np.float64]:
         model, texts, out = ctx["learn"], shard[ctx.params.view], np.zeros(len(shard))
-        for rows in ngrams.chunks(texts):
+        for rows in chunks(texts):
             out[rows] = ngrams.scores(
                 texts[rows], self.grams, BITS, model["idf"], model["weight"], float(model["bias"][0])
             )

@@ -11,13 +11,13 @@ from numpy.typing import NDArray
 
 from selection.kernels.buckets import bucket, buckets_of, tokens
 from selection.kernels.chance import chance
+from selection.kernels.characters import chunks
 from selection.methods.base import Ctx, Note, Part, Pass, Reason, Scores, Shard, Value, score_column
 from selection.methods.params import param
 
 FEW = 500  # targets; below, the published smoothing turns into a length filter
 FLOOR = 1e-8
 MIX = 0.9  # few_shot: 0.9 of the target's share and 0.1 of the pool's
-ROWS_AT_ONCE = 1024
 SHOWN = 6
 WIDE = 20.0  # standard deviation of log weights (nats) from which unit Gumbel noise decides nothing
 
@@ -105,8 +105,7 @@ def _rows_per_item(ctx: Ctx) -> int:
 
 def _walk(shard: Shard, ctx: Ctx) -> Iterator[tuple[slice, NDArray[np.int32], NDArray[np.int64]]]:
     texts, held = shard[ctx.params.view], buckets_of(ctx.params.buckets)
-    for start in range(0, len(texts), ROWS_AT_ONCE):
-        chunk = slice(start, min(start + ROWS_AT_ONCE, len(texts)))
+    for chunk in chunks(texts):
         ids, lengths = held.rows(texts[chunk])
         yield chunk, ids, lengths
         ctx.tick(chunk.stop)

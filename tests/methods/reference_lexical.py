@@ -2,13 +2,14 @@
 
 import hashlib
 import math
-import re
 from collections import Counter
+
+import regex
 
 
 def ngrams_of(text):
     """Unigrams and bigrams of WordPunct tokens of the lower-case text."""
-    said = re.findall(r"\w+|[^\w\s]+", text.lower())
+    said = regex.findall(r"\w+|[^\w\s]+", text.lower())
     return said + [f"{a} {b}" for a, b in zip(said, said[1:])]  # noqa: B905, RUF007
 
 

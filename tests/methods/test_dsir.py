@@ -4,7 +4,7 @@ import json
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from selection.kernels.buckets import tokens
@@ -12,7 +12,11 @@ from selection.kernels.chance import chance
 from selection.methods import METHODS, Ctx, Dsir, Options, Scores, Shard, parse_params, select
 from selection.methods.dsir import log_ratio, log_weights
 from tests.methods.reference_lexical import log_weights as slowly
-from tests.methods.tables import picks, run, target_of, texts
+from tests.methods.tables import WORDS, picks, run, target_of
+
+# Not characters newer than Python's tables: the library regex, which the reference uses, knows their kind already.
+known = st.text(st.characters(codec="utf-8", exclude_categories=("Cn", "Cs")), max_size=6)
+texts = st.lists(st.sampled_from(WORDS) | known, max_size=12).map(" ".join)
 
 POOL = [
     "How many apples does Tom have if he buys 3 and eats 1?",
@@ -22,6 +26,7 @@ POOL = [
     "x",
     "",
     "日本語 の 文 , and some English words",
+    "परिणामी फ़ाइल के संस्करण को 🧙\u200d♂️ x²",
 ]
 GOAL = ["How many pears does Ann have if she buys 5?", "How much does Ann pay for 3 apples?"]
 
@@ -58,8 +63,7 @@ def test_the_interpolation_by_hand():
 @settings(max_examples=40, deadline=None)
 @given(pool=st.lists(texts, min_size=1, max_size=8), goal=st.lists(texts, min_size=1, max_size=3))
 def test_log_weights_are_those_of_the_slow_reference(mode, pool, goal):
-    if not any(tokens(text) for text in goal):
-        return
+    assume(any(tokens(text) for text in goal))
     expected = slowly(pool, goal, buckets=211, few_shot=mode == "few_shot")
     np.testing.assert_allclose(weights(pool, goal, mode=mode, buckets=211), expected, rtol=0, atol=1e-9)
 
@@ -112,7 +116,7 @@ def test_a_blank_row_is_passed_over(tmp_path):
     rows = [(f"k{n}", text, "") for n, text in enumerate([*POOL, " \n\t"])]
     for mode in ("paper", "few_shot"):
         found = [key for key, _ in picks("dsir", [rows], target=GOAL, mode=mode)]
-        assert sorted(found) == ["k0", "k1", "k2", "k3", "k4", "k6"]
+        assert sorted(found) == ["k0", "k1", "k2", "k3", "k4", "k6", "k7"]
 
 
 def test_the_seed_alone_decides_and_scores_are_told():

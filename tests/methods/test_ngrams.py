@@ -1,5 +1,6 @@
 """Hashed n-grams of characters and words against slow, obvious versions."""
 
+import unicodedata
 from collections import Counter
 from itertools import pairwise
 
@@ -8,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from selection.kernels import buckets, ngrams
+from selection.kernels import buckets, characters, ngrams
 
 words = st.sampled_from(["the", "The", "hour", "x_1", "don't", "日本語", "é", "\t\n", "==", "a"]) | st.text(max_size=6)
 texts = st.lists(st.lists(words, max_size=12).map(" ".join), max_size=8)
@@ -54,10 +55,36 @@ def test_word_buckets_are_sha256_of_words_and_pairs(rows):
     assert lengths.tolist() == [len(buckets.tokens(text)) for text in rows]
 
 
-def test_a_table_that_is_full_begins_anew(monkeypatch):
-    monkeypatch.setattr(buckets, "FULL", 40)
-    monkeypatch.setattr(buckets, "PAIRS_AT_ONCE", 20)
-    rows = [" ".join(f"w{(n * m) % 37}" for m in range(30)) for n in range(40)]
-    small = buckets.Buckets(1009).rows(rows)[0]
-    monkeypatch.undo()
-    assert small.tolist() == buckets.Buckets(1009).rows(rows)[0].tolist()
+def test_tables_that_are_full_begin_anew(monkeypatch):
+    rows = [" ".join(f"w{(n * m) % 97}" for m in range(30)) for n in range(40)]
+    expected = buckets.Buckets(1009).rows(rows)[0].tolist()
+    monkeypatch.setattr(buckets, "WORD_SLOTS", 64)
+    monkeypatch.setattr(buckets, "PAIR_SLOTS", 64)
+    small = buckets.Buckets(1009)
+    assert [at for row in rows for at in small.rows([row])[0].tolist()] == expected
+    assert len(small.words) < 97
+    assert small.rows(rows)[0].tolist() == expected, "one stretch with more words than the table has slots"
+
+
+def test_tokens_are_those_of_unicodes_own_regular_expressions():
+    r"""Python's \\w has no marks, so it cuts a word of Hindi at its vowel signs; Unicode's, and NLTK's, has them."""
+    import regex
+    from data_selection.hashed_ngram_dsir import wpt
+
+    pattern = regex.compile(r"\w+|[^\w\s]+")
+    samples = [
+        "परिणामी फ़ाइल के संस्करण को", "🧙\u200d♂️🚪 Harry!!", "x² + ½ = Ⅻ ⓐ", "a\x1cb\x85c\u3000d", "don't_stop", "İstanbul ΑΣ",
+        "ภาษาไทย", "a\u0301e\u200cf", "",
+    ]  # fmt: skip
+    for text in samples:
+        assert buckets.tokens(text) == pattern.findall(text.lower()) == wpt.tokenize(text.lower())
+
+
+def test_every_code_point_that_python_knows_has_unicodes_class():
+    import regex
+
+    table = characters.classes()
+    word, blank = regex.compile(r"\w"), regex.compile(r"\s")
+    known = [code for code in range(0x110000) if unicodedata.category(chr(code)) != "Cn"]
+    expected = [1 if word.match(chr(code)) else 2 if blank.match(chr(code)) else 0 for code in known]
+    assert table[known].tolist() == expected
