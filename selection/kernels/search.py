@@ -10,6 +10,8 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from selection.kernels.lattice import SCALE, lattice
+
 BLOCK = 16_384  # rows whose products with the targets are held at once
 Kind = Literal["ivf", "hnsw"]
 
@@ -27,19 +29,21 @@ def cuda() -> bool:
 def products(
     rows: NDArray[np.floating[Any]], targets: NDArray[np.float32]
 ) -> Iterator[tuple[slice, NDArray[np.float32]]]:
-    """Blocks of rows[N, d] · targets[M, d]: which rows, and float32[M, n]. Computed in float32 whatever `rows` is."""
-    gpu = cuda()
+    """Blocks of the cosines of rows[N, d] and targets[M, d]: which rows, and float32[M, n].
+
+    Both are put on a lattice, so that the products are whole numbers and the same bits come out whatever the block, the
+    library and the device: on a GPU too. A cosine moves by about 0.0001.
+    """
+    gpu, targets = cuda(), lattice(targets)
     if gpu:
         import torch
 
         held = torch.from_numpy(targets).cuda()
     for start in range(0, len(rows), BLOCK):
         block = slice(start, min(start + BLOCK, len(rows)))
-        part = np.ascontiguousarray(rows[block], np.float32)
-        if gpu:
-            yield block, (held @ torch.from_numpy(part).cuda().T).cpu().numpy()
-        else:
-            yield block, targets @ part.T
+        part = lattice(rows[block])
+        found = (held @ torch.from_numpy(part).cuda().T).cpu().numpy() if gpu else targets @ part.T
+        yield block, found / np.float32(SCALE * SCALE)
 
 
 def nearest(

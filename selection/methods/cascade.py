@@ -61,7 +61,12 @@ class Cascade:
     def passes(self, params: CascadeParams) -> Sequence[Pass]:
         first, then = _both(params)
         keep = Pass("keep", _draw, _keep, title="Keep the best", reads=())
-        return [*passes_of(first), keep, *passes_of(then, rows=_kept), Pass("score", _score, title="Join", reads=())]
+        return [
+            *passes_of(first),
+            keep,
+            *passes_of(then, rows=_kept, about=_about),
+            Pass("score", _score, title="Join", reads=()),
+        ]
 
     def reasons(self, rows: Shard, ctx: Ctx) -> list[list[Reason]]:
         first, then = _both(ctx.params)
@@ -117,6 +122,11 @@ def _wanted(ctx: Ctx) -> int:
     return ctx.wanted or max(1, ctx.rows // 200)
 
 
+def _about(ctx: Ctx) -> int:
+    """Rows that the first method leaves."""
+    return max(LEAST, int(np.ceil(ctx.params.factor * _wanted(ctx))))
+
+
 def _draw(shard: Shard, ctx: Ctx) -> Part:
     """Every row's chance to be looked at beside; small, and the same on any cut."""
     from selection.kernels.chance import chance
@@ -129,7 +139,7 @@ def _keep(parts: Iterator[Part], ctx: Ctx) -> Value:
     held = list(parts)
     first, _ = _both(ctx.params)
     rank = ctx[first.prefix + "scores"]["rank"]
-    most = max(LEAST, int(np.ceil(ctx.params.factor * _wanted(ctx))))
+    most = _about(ctx)
     chosen = (rank >= 0) & (rank < most)
     place = np.concatenate([part["place"] for part in held]) if held else np.empty(0, np.int64)
     drawn = np.concatenate([part["chance"] for part in held]) if held else np.empty(0)

@@ -13,8 +13,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from selection.kernels.chance import chance
+from selection.methods import features
 from selection.methods.base import Ctx, Note, Part, Pass, Reason, Scores, Shard, Value, scored
 from selection.methods.classifier_ngrams import Ngrams
+from selection.methods.classifier_vectors import Vectors
 from selection.methods.params import param
 
 SPARE = 1.25  # so much more than the wanted number of negatives is drawn, for chance may give a few less
@@ -23,10 +25,13 @@ FEW = 5  # targets under which there is little to learn from
 
 @dataclass(frozen=True)
 class ClassifierParams:
-    features: Literal["char", "word"] = param(
+    features: Literal["char", "word", "static", "minilm"] = param(
         "char", label="Features",
-        choices={"char": "Stretches of 3 to 5 characters", "word": "Words and pairs of words"},
-        help="Characters see endings, code and numbers; words are easier to read as reasons.",
+        choices={
+            "char": "Stretches of 3 to 5 characters", "word": "Words and pairs of words",
+            "static": "Static word vectors", "minilm": "MiniLM sentence vectors",
+        },
+        help="Characters see endings, code and numbers; words are easier to read as reasons; vectors see meaning.",
     )  # fmt: skip
     view: Literal["text", "prompt"] = param(
         "text", label="Compare", choices={"text": "Whole rows", "prompt": "Prompts only"},
@@ -65,7 +70,9 @@ class Features(Protocol):
         """What spoke for each row."""
 
 
-KINDS: Mapping[str, Features] = {"char": Ngrams("char"), "word": Ngrams("word")}
+KINDS: Mapping[str, Features] = {
+    "char": Ngrams("char"), "word": Ngrams("word"), "static": Vectors(), "minilm": Vectors(),
+}  # fmt: skip
 
 
 class Classifier:
@@ -77,7 +84,7 @@ class Classifier:
 
     name: ClassVar[str] = "classifier"
     title: ClassVar[str] = "Classifier"
-    summary: ClassVar[str] = "Learns what tells the target from the pool by stretches of characters or words."
+    summary: ClassVar[str] = "Learns what tells the target from the pool by characters, words or meaning."
     version: ClassVar[str] = "1"
     exact: ClassVar[bool] = True
     memory: ClassVar[Literal["stream", "pool"]] = "stream"
@@ -111,7 +118,8 @@ class Classifier:
         return found
 
     def seconds(self, rows: int, targets: int, params: ClassifierParams) -> float:
-        return 4.0 + rows * {"char": 25e-6, "word": 12e-6}[params.features]
+        made = features.seconds(params, rows) if features.encodes(params) else 0.0
+        return 4.0 + made + rows * {"char": 25e-6, "word": 12e-6}.get(params.features, 5e-6)
 
 
 def learned(ctx: Ctx) -> bool:

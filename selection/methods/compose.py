@@ -76,14 +76,14 @@ def components(text: str, field: str) -> list[Component]:
     return found
 
 
-def passes_of(one: Component, *, rows: Rows | None = None) -> list[Pass]:
+def passes_of(one: Component, *, rows: Rows | None = None, about: Callable[[Ctx], int] | None = None) -> list[Pass]:
     """The passes of a component, named with its prefix; the last one reduces to `ranked` under `<prefix>scores`.
 
-    rows: only these places are scored. Feature sets are then not kept: vectors of some rows are made on the way.
+    rows: only these places are scored, `about` so many. Feature sets are then not kept: vectors of some rows are made on the way.
     """
     inner = list(one.method.passes(one.params))
     making = tuple(step for step in inner if step.keeps) if rows else ()
-    return [_Inside(one, step, making, step is inner[-1], rows).made() for step in inner if step not in making]
+    return [_Inside(one, step, making, step is inner[-1], rows, about).made() for step in inner if step not in making]
 
 
 @dataclass(frozen=True)
@@ -95,6 +95,7 @@ class _Inside:
     making: tuple[Pass, ...]
     last: bool
     rows: Rows | None
+    about: Callable[[Ctx], int] | None
 
     def made(self) -> Pass:
         one, step = self.one, self.step
@@ -138,10 +139,10 @@ class _Inside:
 
     def per_item(self, ctx: Ctx) -> int:
         most = self.step.rows_per_item(self.one.ctx(ctx))
-        if self.rows is None or not self.few:
+        if self.about is None or not self.few:
             return most
         # Of few rows that are dear: about a thousand of them an item.
-        return max(1_000, min(most, int(ctx.rows * 1_000 / max(1, len(self.rows(ctx))))))
+        return max(1_000, min(most, int(ctx.rows * 1_000 / max(1, self.about(ctx)))))
 
     def only(self, ctx: Ctx) -> NDArray[np.int64] | None:
         return self.step.rows(self.one.ctx(ctx)) if self.step.rows else None

@@ -6,7 +6,7 @@ or the targets in turn, which Ivison and others 2025 (RDS+, arXiv 2503.01807, Al
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar, Literal
+from typing import ClassVar, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -99,19 +99,7 @@ class Embedding:
         return [*made, score]
 
     def reasons(self, rows: Shard, ctx: Ctx) -> list[list[Reason]]:
-        targets, found = features.target_vectors(ctx), []
-        if not len(targets):
-            return [[] for _ in range(len(rows))]
-        held = features.vectors(rows, ctx.params)
-        for _, scores in search.products(held, targets):
-            for best, value in zip(scores.argmax(axis=0), scores.max(axis=0), strict=True):
-                near: dict[str, Any] = {
-                    "target": int(best),
-                    "key": ctx.target.keys[best],
-                    "score": round(float(value), 4),
-                }
-                found.append([Reason("near", f"Nearest to target {best + 1}, cosine {value:.2f}.", near)])
-        return found
+        return features.nearest(rows, ctx)
 
     def notes(self, ctx: Ctx, scores: Scores) -> list[Note]:
         if ctx.params.search == "exact":
@@ -166,16 +154,11 @@ def _score(shard: Shard, ctx: Ctx) -> Part:
         groups = _groups(ctx)
         for rows, found in search.products(features.vectors(shard, ctx.params), aims):
             if how == "mean":
-                out[rows] = np.mean([found[group].mean(axis=0) for group in groups], axis=0)
+                out[rows] = np.mean([found[group].mean(axis=0, dtype=np.float64) for group in groups], axis=0)
             else:
                 out[rows] = found.max(axis=0)
             ctx.tick(rows.stop)
-    return scored(shard, _steady(out))
-
-
-def _steady(scores: NDArray[np.float32]) -> NDArray[np.float32]:
-    """To five decimals: a product's last bits depend on how many rows are multiplied at once, a rank must not."""
-    return np.asarray(np.round(scores, 5), np.float32)
+    return scored(shard, out)
 
 
 # --- targets in turn ---
@@ -185,7 +168,7 @@ def _list(shard: Shard, ctx: Ctx) -> Part:
     who, keys = _turn_taking(ctx), as_bytes(shard.keys)
     best = turns.Lists(len(who), turns.depth(ctx, len(who)))
     for rows, found in search.products(features.vectors(shard, ctx.params), features.target_vectors(ctx)):
-        best.offer(_steady(np.stack([found[group].max(axis=0) for group in who])), keys[rows])
+        best.offer(np.stack([found[group].max(axis=0) for group in who]), keys[rows])
         ctx.tick(rows.stop)
     return best.part()
 
@@ -199,7 +182,7 @@ def _place(shard: Shard, ctx: Ctx) -> Part:
     """1 / (1 + place) for rows on a list; below them all others, by their best target."""
     targets, scores = features.target_vectors(ctx), np.zeros(len(shard))
     for rows, found in search.products(features.vectors(shard, ctx.params), targets):
-        scores[rows] = _steady(found.max(axis=0, initial=-1)) - 3
+        scores[rows] = found.max(axis=0, initial=-1) - 3
     listed, place = turns.listed(ctx["lists"], as_bytes(shard.keys))
     scores[listed] = 1 / (1 + place)
     return scored(shard, scores)
@@ -226,7 +209,7 @@ def _search(shard: Shard, ctx: Ctx) -> Part:
     for at, group in enumerate(who):
         of[group] = at
     target, column = np.nonzero(place >= 0)
-    taken, value = place[target, column], _steady(score[target, column])
+    taken, value = place[target, column], score[target, column].round(5)
     # A row that several targets of a group found counts once, with its best.
     order = np.lexsort((-value, taken, of[target]))
     once = np.concatenate([[True], np.diff(taken[order]) != 0]) | np.concatenate(

@@ -6,7 +6,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from selection.methods.base import WHOLE, Ctx, Item, Part, Pass, Shard, pass_on
+from selection.kernels import search
+from selection.methods.base import WHOLE, Ctx, Item, Part, Pass, Reason, Shard, pass_on
 from selection.methods.params import ParamsError, param
 
 ENCODERS: Mapping[str, str] = {
@@ -31,10 +32,20 @@ def model_param() -> Any:
     )  # fmt: skip
 
 
+def who(params: Any) -> str:
+    """One of `ENCODERS`. The classifier names it among its features."""
+    return str(getattr(params, "encoder", None) or params.features)
+
+
+def encodes(params: Any) -> bool:
+    """Whether a method with these parameters reads vectors."""
+    return hasattr(params, "encoder") or getattr(params, "features", "") in ENCODERS
+
+
 def spec(params: Any) -> str:
     """What `selection.encoders.load` takes. Raises `ParamsError` where another model is asked for and none named."""
-    if params.encoder != "other":
-        return str(params.encoder)
+    if who(params) != "other":
+        return who(params)
     if not params.model:
         raise ParamsError("model", "must name a model, or choose one of the encoders that come with Winnow")
     return str(params.model)
@@ -47,7 +58,12 @@ def name(params: Any) -> str:
     try:
         return f"{identity(spec(params), fetch=False)}-{params.view}"
     except EncoderError as error:
-        raise ParamsError("model" if params.encoder == "other" else "encoder", str(error)) from None
+        raise _named(params, error) from None
+
+
+def _named(params: Any, error: Exception) -> ParamsError:
+    field = "model" if who(params) == "other" else "encoder" if hasattr(params, "encoder") else "features"
+    return ParamsError(field, f"cannot be used: {error}")
 
 
 def column(params: Any) -> str:
@@ -57,7 +73,7 @@ def column(params: Any) -> str:
 
 def encode_pass(params: Any) -> Pass:
     """Makes the feature set of the pool, or finds it made."""
-    queue: Any = "cpu" if params.encoder == "static" else "gpu"
+    queue: Any = "cpu" if who(params) == "static" else "gpu"
     return Pass("encode", _encode, title="Encode rows", queue=queue, reads=(params.view,), keeps=name)
 
 
@@ -66,7 +82,7 @@ def target_pass(params: Any) -> Pass:
 
     Comes before `encode_pass`: a model of the Hub is fetched here, or refused, before a row of the pool is read.
     """
-    queue: Any = "cpu" if params.encoder == "static" else "gpu"
+    queue: Any = "cpu" if who(params) == "static" else "gpu"
     return Pass(
         "target", _target, pass_on, title="Encode the target", unit="targets", queue=queue, reads=(),
         over=_nowhere,
@@ -89,9 +105,21 @@ def vectors(shard: Shard, params: Any) -> NDArray[np.float16]:
     return shard.array(column(params))
 
 
+def nearest(rows: Shard, ctx: Ctx) -> list[list[Reason]]:
+    """For each row the target of the largest cosine, as a reason; nothing where there is no target."""
+    targets, found = target_vectors(ctx), []
+    if not len(targets):
+        return [[] for _ in range(len(rows))]
+    for _, scores in search.products(vectors(rows, ctx.params), targets):
+        for best, value in zip(scores.argmax(axis=0), scores.max(axis=0), strict=True):
+            near: dict[str, Any] = {"target": int(best), "key": ctx.target.keys[best], "score": round(float(value), 4)}
+            found.append([Reason("near", f"Nearest to target {best + 1}, cosine {value:.2f}.", near)])
+    return found
+
+
 def seconds(params: Any, rows: int) -> float:
     """Of one core, where nothing was encoded before."""
-    return rows * SECONDS[params.encoder]
+    return rows * SECONDS[who(params)]
 
 
 def _encode(shard: Shard, ctx: Ctx) -> Part:
@@ -108,4 +136,4 @@ def _made(texts: Sequence[str], ctx: Ctx) -> NDArray[np.float32]:
     try:
         return load(spec(ctx.params)).encode(texts, ctx.tick)
     except EncoderError as error:
-        raise ParamsError("model" if ctx.params.encoder == "other" else "encoder", str(error)) from None
+        raise _named(ctx.params, error) from None

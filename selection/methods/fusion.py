@@ -16,7 +16,7 @@ from selection.methods.base import Ctx, Part, Pass, Reason, Shard, scored
 from selection.methods.compose import Component, components, passes_of
 from selection.methods.params import ParamsError, param
 
-RECIPE = "classifier, classifier:features=word, embedding:encoder=static"
+RECIPE = "classifier, classifier:features=minilm, embedding:encoder=minilm"
 MOST = 6
 
 
@@ -26,9 +26,9 @@ class FusionParams:
         RECIPE, label="Methods",
         help="With a comma between; settings after a colon, as in embedding:encoder=minilm;aggregation=mean.",
     )  # fmt: skip
-    how: Literal["rank", "zscore"] = param(
-        "rank", label="Added are", choices={"rank": "Reciprocal ranks", "zscore": "Standardised scores"},
-        help="Ranks need no common scale. Standardised scores keep how far a row stands out.",
+    how: Literal["zscore", "rank"] = param(
+        "zscore", label="Added are", choices={"zscore": "Standardised scores", "rank": "Reciprocal ranks"},
+        help="Standardised scores keep how far a row stands out. Ranks suit scores on odd scales.",
     )  # fmt: skip
     weights: str = param(
         "", label="Weights", advanced=True, help="One number a method, as in 2, 1, 1. Empty: all the same."
@@ -86,7 +86,10 @@ class Fusion:
         return found
 
     def seconds(self, rows: int, targets: int, params: FusionParams) -> float:
-        return sum(one.method.seconds(rows, targets, one.params) for one in _components(params))
+        parts = _components(params)
+        encoders = [features.who(one.params) for one in parts if features.encodes(one.params)]
+        twice = sum(features.SECONDS[name] * (encoders.count(name) - 1) for name in set(encoders))
+        return sum(one.method.seconds(rows, targets, one.params) for one in parts) - rows * twice
 
 
 def _together(parts: list[Component]) -> list[Pass]:

@@ -8,8 +8,8 @@ from selection.methods import METHODS, parse_params
 
 PATIENCE = 600.0  # seconds that a selection may take without anybody having asked for it
 FEW = 8  # targets under which a classifier has too little to learn from
-DENSE = "classifier, classifier:features=word, embedding:encoder=minilm"
-STATIC = "classifier, classifier:features=word, embedding:encoder=static"
+DENSE = "classifier, classifier:features=minilm, embedding:encoder=minilm"
+STATIC = "classifier, dsir, classifier:features=static"
 NEAR = "bm25:aggregation=max, embedding:encoder=static"
 
 
@@ -71,8 +71,8 @@ def recommend(*, rows: int, targets: int, workers: int = 1, gpu: bool = False) -
         ]
     else:
         ladder = [
-            ("fusion", {"methods": DENSE}, "Two classifiers and sentence vectors together find more than any of them alone."),
-            ("fusion", {"methods": STATIC}, "Two classifiers and word vectors together find more than any of them alone."),
+            ("fusion", {"methods": DENSE}, "Characters, meaning and nearness together find more than any of them alone."),
+            ("fusion", {"methods": STATIC}, "Characters, words and word vectors together find more than any of them alone."),
             ("classifier", {}, "A classifier is the best single method for its cost."),
         ]  # fmt: skip
     ladder.append(("bm25", {}, "Telling words are the quickest that works well."))

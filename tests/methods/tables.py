@@ -36,7 +36,15 @@ def target_of(texts_):
 
 
 def run(
-    name, shards, *, target=("add the price of apples", "def sum return"), seed=0, per_item=None, processes=1, **params
+    name,
+    shards,
+    *,
+    target=("add the price of apples", "def sum return"),
+    seed=0,
+    per_item=None,
+    processes=1,
+    kept=None,
+    **params,
 ):
     """(columns, ctx) of a method over shards of (key, text, source)."""
     method = METHODS[name]
@@ -51,7 +59,7 @@ def run(
 
     if per_item:
         method = small_items(method, per_item)
-    return run_local(method, ctx, [len(shard) for shard in shards], open_item, processes=processes)
+    return run_local(method, ctx, [len(shard) for shard in shards], open_item, processes=processes, features=kept)
 
 
 def small_items(method, per_item):

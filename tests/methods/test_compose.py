@@ -28,14 +28,16 @@ def scores_of(columns):
 
 
 def test_reciprocal_ranks_are_added():
-    columns, _ = run("fusion", [ROWS[:11], ROWS[11:]], per_item=4, methods="bm25, zipfit", weights="2, 1", k="60")
+    columns, _ = run(
+        "fusion", [ROWS[:11], ROWS[11:]], per_item=4, methods="bm25, zipfit", weights="2, 1", k="60", how="rank"
+    )
     first, second = ranks("bm25"), ranks("zipfit")
     for key, score in scores_of(columns).items():
         assert score == pytest.approx(2 / (60 + first[key]) + 1 / (60 + second[key]), rel=1e-6)
 
 
 def test_standardised_scores_are_added():
-    columns, _ = run("fusion", [ROWS[:11], ROWS[11:]], methods="bm25, zipfit", how="zscore")
+    columns, _ = run("fusion", [ROWS[:11], ROWS[11:]], methods="bm25, zipfit")
     total = np.zeros(len(ROWS))
     for name in ("bm25", "zipfit"):
         told = scores_of(run(name, [ROWS])[0])

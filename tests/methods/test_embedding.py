@@ -36,14 +36,14 @@ def test_equal_to_plain_numpy(how, per_item):
     centre = aims.mean(axis=0)
     wanted = {"max": found.max(axis=0), "mean": found.mean(axis=0), "prototype": rows @ centre / np.linalg.norm(centre)}
     columns, _ = run("embedding", [ROWS[:23], ROWS[23:]], target=AIMS, aggregation=how, per_item=per_item)
-    np.testing.assert_allclose(told(columns), wanted[how], atol=1e-5)
+    np.testing.assert_allclose(told(columns), wanted[how], atol=4e-4)
 
 
 def test_in_turn_each_target_names_its_nearest_row_that_is_free():
     found, _, _ = cosines()
     picks = select([{"id": k, "text": t} for k, t, _ in ROWS], [{"text": t} for t in AIMS], method="embedding",
                    aggregation="round_robin", budget=3)  # fmt: skip
-    best = [ROWS[line.argmax()][0] for line in np.round(found, 5)]
+    best = [ROWS[line.argmax()][0] for line in np.round(found, 3)]
     assert len(set(best)) == 3, "each target has another nearest row, so the first round names those"
     assert [pick.key for pick in picks] == best
 
@@ -71,14 +71,14 @@ def test_a_group_weighs_the_same_however_many_rows_it_has():
     texts = [AIMS[0], AIMS[0], AIMS[0], AIMS[1]]
     found, _, _ = cosines()
     alike = scores_with(grouped(texts, ["a", "a", "a", "b"]), aggregation="mean")
-    np.testing.assert_allclose(alike, (found[0] + found[1]) / 2, atol=1e-5)
+    np.testing.assert_allclose(alike, (found[0] + found[1]) / 2, atol=4e-4)
     ignored = scores_with(grouped(texts, ["a", "a", "a", "b"]), aggregation="mean", groups="ignore")
-    np.testing.assert_allclose(ignored, (3 * found[0] + found[1]) / 4, atol=1e-5)
+    np.testing.assert_allclose(ignored, (3 * found[0] + found[1]) / 4, atol=4e-4)
 
 
 def test_groups_take_turns():
     found, _, _ = cosines()
-    first = np.round(found, 5).argmax(axis=1)
+    first = np.round(found, 3).argmax(axis=1)
     order = np.argsort(-scores_with(grouped([AIMS[0], AIMS[0], AIMS[2]], ["a", "a", "b"]), aggregation="round_robin"))
     assert order[:2].tolist() == [first[0], first[2]]
 

@@ -14,15 +14,22 @@ few = settings(max_examples=20, deadline=None, suppress_health_check=[HealthChec
 seeds = st.integers(0, 2**40)
 
 
+# In place of defaults that name the sentence encoder.
+USUAL = {
+    "fusion": {"methods": "bm25, classifier:features=static, embedding"},
+    "cascade": {"first": "bm25", "then": "embedding", "audit": "2"},
+}
+
+
 def variants(method):
     """The defaults, and every choice of every field once."""
-    yield {}
+    usual = USUAL.get(method.name, {})
+    yield usual
     for entry in params_schema(method.Params):
-        if entry["name"] == "encoder":
-            continue  # who makes the vectors changes nothing but their numbers, and a sentence encoder takes minutes
         for value in entry["choices"]:
-            if value != entry["default"]:
-                yield {entry["name"]: value}
+            # Who makes the vectors changes nothing but their numbers, and a sentence encoder takes minutes.
+            if value != entry["default"] and entry["name"] != "encoder" and value != "minilm":
+                yield {**usual, entry["name"]: value}
 
 
 # A method that adds up finished runs has nothing to do without them; tests/methods/test_runs_fusion.py is for it.
@@ -60,7 +67,7 @@ def test_the_order_of_rows_changes_nothing(name, params, rows, seed, order):
 @few
 @given(rows=tables(), seed=seeds, budget=st.integers(1, 20))
 def test_never_more_than_the_budget_no_row_twice_only_known_keys(name, rows, seed, budget):
-    found = [key for key, _ in picks(name, [rows], budget=budget, seed=seed)]
+    found = [key for key, _ in picks(name, [rows], budget=budget, seed=seed, **USUAL.get(name, {}))]
     assert len(found) <= budget
     assert len(set(found)) == len(found)
     assert set(found) <= {key for key, _, _ in rows}
@@ -70,7 +77,9 @@ def test_never_more_than_the_budget_no_row_twice_only_known_keys(name, rows, see
 @few
 @given(rows=tables(), seed=seeds, small=st.integers(1, 6))
 def test_a_larger_budget_only_adds_picks(name, rows, seed, small):
-    assert picks(name, [rows], budget=20, seed=seed)[:small] == picks(name, [rows], budget=small, seed=seed)
+    usual = USUAL.get(name, {})
+    many = picks(name, [rows], budget=20, seed=seed, **usual)
+    assert many[:small] == picks(name, [rows], budget=small, seed=seed, **usual)
 
 
 @every
@@ -177,16 +186,11 @@ def test_reasons_are_one_list_a_row_and_json(name, params):
     import json
 
     rows = [("a", "add the price of apples", "one"), ("b", "nothing shared", ""), ("c", "def sum return", "two")]
-    _, ctx = run(name, [rows], **params)
-    shard = Shard.of(
-        {
-            "keys": ["a", "b", "c"],
-            "text": [r[1] for r in rows],
-            "prompt": [r[1] for r in rows],
-            "response": [r[1] for r in rows],
-            "sources": ["one", "", "two"],
-        }
-    )
+    made = {}
+    _, ctx = run(name, [rows], kept=made, **params)
+    texts = [text for _, text, _ in rows]
+    views = dict.fromkeys(("text", "prompt", "response"), texts)
+    shard = Shard.of({"keys": ["a", "b", "c"], "sources": ["one", "", "two"], **views, **made})
     found = METHODS[name].reasons(shard, ctx)
     assert len(found) == 3
     for reasons in found:
@@ -194,10 +198,9 @@ def test_reasons_are_one_list_a_row_and_json(name, params):
         for reason in reasons:
             assert reason.text.endswith(".")
             json.dumps(reason.to_dict(), allow_nan=False)
-    assert (
-        METHODS[name].reasons(Shard.of({key: [] for key in ("keys", "text", "prompt", "response", "sources")}), ctx)
-        == []
-    )
+    none = {key: [] for key in ("keys", "text", "prompt", "response", "sources")}
+    empty = Shard.of({**none, **{key: vectors[:0] for key, vectors in made.items()}})
+    assert METHODS[name].reasons(empty, ctx) == []
 
 
 @every
@@ -236,7 +239,8 @@ def test_a_method_says_what_a_person_needs(name):
 @each
 def test_several_processes_pick_the_same(name):
     rows = [(f"k{n:02}", f"add the price of {n} apples {'x' * (n % 7)}", "one") for n in range(40)]
-    assert picks(name, [rows[:25], rows[25:]], processes=2) == picks(name, [rows])
+    usual = USUAL.get(name, {})
+    assert picks(name, [rows[:25], rows[25:]], processes=2, **usual) == picks(name, [rows], **usual)
 
 
 def test_small_items_really_cut():
