@@ -209,7 +209,9 @@ def _todo(step: Pass, ctx: Ctx, shard_sizes: Sequence[int], processes: int) -> l
         return list(step.over(ctx))
     if step.whole:
         return whole(sum(shard_sizes))
-    most = FEATURE_ROWS if step.keeps else step.rows_per_item(ctx)
+    if step.keeps:  # the same batches however many processes: a half-precision encoder's last bits depend on them
+        return items(shard_sizes, FEATURE_ROWS)
+    most = step.rows_per_item(ctx)
     if processes > 1:
         # Small enough that no process is left waiting for the last item.
         most = min(most, max(1, -(-sum(shard_sizes) // (processes * 8))))
