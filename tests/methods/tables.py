@@ -31,6 +31,13 @@ def cut_tables(draw):
     return rows, [rows[a:b] for a, b in itertools.pairwise(edges)]
 
 
+# In place of defaults that name the sentence encoder.
+USUAL = {
+    "fusion": {"methods": "bm25, classifier:features=static, embedding"},
+    "cascade": {"first": "bm25", "then": "embedding", "audit": "2"},
+}
+
+
 def target_of(texts_):
     return Target(tuple(f"t{n}" for n in range(len(texts_))), tuple(Content("single", input=text) for text in texts_))
 

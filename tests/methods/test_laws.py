@@ -8,17 +8,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from selection.methods import METHODS, Ctx, Shard, dump, load, params_dict, params_schema, parse_params
-from tests.methods.tables import cut_tables, picks, run, small_items, tables, target_of
+from tests.methods.tables import USUAL, cut_tables, picks, run, small_items, tables, target_of
 
 few = settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 seeds = st.integers(0, 2**40)
-
-
-# In place of defaults that name the sentence encoder.
-USUAL = {
-    "fusion": {"methods": "bm25, classifier:features=static, embedding"},
-    "cascade": {"first": "bm25", "then": "embedding", "audit": "2"},
-}
 
 
 def variants(method):

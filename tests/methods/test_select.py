@@ -8,6 +8,7 @@ import pytest
 
 from curation.content import ContentError, Mapping
 from selection.methods import METHODS, Options, ParamsError, Pick, select
+from tests.methods.tables import USUAL
 
 ROOT = Path(__file__).resolve().parents[2]
 ALONE = [name for name, method in METHODS.items() if not getattr(method, "needs_runs", False)]
@@ -114,7 +115,9 @@ def test_two_processes_give_the_same_picks_and_reasons():
     ]
     target = [{"text": "the price of apples"}, {"text": "add pears"}]
     for method in ALONE:
-        assert select(rows, target, method=method, processes=2) == select(rows, target, method=method, processes=1)
+        usual = USUAL.get(method, {})
+        two = select(rows, target, method=method, processes=2, **usual)
+        assert two == select(rows, target, method=method, processes=1, **usual)
 
 
 def test_the_example_of_the_guide_runs():
