@@ -14,8 +14,9 @@ from numba import njit
 from numpy.typing import NDArray
 
 from selection.kernels.characters import BLANK, classes, code_points
+from selection.kernels.sha256 import remainder
 
-WORD_SLOTS = 1 << 21  # 4 bytes each, and about 150 for each word held
+WORD_SLOTS = 1 << 21  # 4 bytes each, and about 50 for each word held
 PAIR_SLOTS = 1 << 21  # 12 bytes each
 _PRIME = np.uint64(0x100000001B3)
 _GOLDEN = np.uint64(0x9E3779B97F4A7C15)
@@ -34,11 +35,7 @@ def tokens(text: str) -> list[str]:
 
 
 def bucket(ngram: str, buckets: int) -> int:
-    return _bucket(ngram.encode("utf-8", "surrogatepass"), buckets)
-
-
-def _bucket(ngram: bytes, buckets: int) -> int:
-    return int.from_bytes(hashlib.sha256(ngram).digest(), "big") % buckets
+    return int.from_bytes(hashlib.sha256(ngram.encode("utf-8", "surrogatepass")).digest(), "big") % buckets
 
 
 class Buckets:
@@ -49,17 +46,15 @@ class Buckets:
         self._forget(WORD_SLOTS)
 
     def _forget(self, slots: int) -> None:
-        self.words: list[bytes] = []
+        self.count = 0  # words held
         self.slots = np.full(slots, -1, np.int32)  # of the words' numbers
         self.single = np.zeros(1024, np.int32)  # bucket of each word
         self.edges = np.zeros(1025, np.int64)  # where each word begins among the letters
         self.letters = np.zeros(1 << 14, np.uint32)
-        self._forget_pairs()
-
-    def _forget_pairs(self) -> None:
+        # Pairs of two words' numbers, and their buckets; beside them how many pairs are held.
         self.pairs = np.full(PAIR_SLOTS, -1, np.int64)
         self.paired = np.zeros(PAIR_SLOTS, np.int32)
-        self.held = 0
+        self.held = np.zeros(1, np.int64)
 
     def rows(self, texts: Sequence[str]) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
         """(bucket ids of all n-grams, row after row: a row's unigrams, then its bigrams; tokens of each row).
@@ -68,50 +63,20 @@ class Buckets:
         """
         codes, edges = code_points(texts)
         starts, stops, lengths = _spans(codes, edges, classes())
-        ids = self._numbers(codes, starts, stops)
-        pairs = ids[:-1] << 32 | ids[1:] if len(ids) else ids
-        second = np.empty(len(pairs), np.int32)
-        at_once = full(PAIR_SLOTS) // 2
-        for start in range(0, len(pairs), at_once):
-            part = slice(start, start + at_once)
-            second[part] = self._second(pairs[part])
-        return _interleave(self.single[ids], second, lengths), lengths
-
-    def _numbers(self, codes: Any, starts: Any, stops: Any) -> NDArray[np.int64]:
-        """The number of each word; new ones are entered and hashed."""
-        if len(self.words) + len(starts) > full(len(self.slots)):
+        if self.count + len(starts) > full(len(self.slots)):
             # Sized so that a stretch of nothing but new words fits; the next one shrinks it again.
-            self._forget(max(WORD_SLOTS, 1 << int(2 * len(starts)).bit_length()))
-        known = len(self.words)
-        self.edges = _grown(self.edges, known + len(starts) + 1)
-        self.letters = _grown(self.letters, int(self.edges[known]) + len(codes))
-        ids, count = _enter(codes, starts, stops, self.slots, self.edges, self.letters, known)
-        if count > known:
-            self._hash(known, count)
-        return ids
-
-    def _hash(self, known: int, count: int) -> None:
-        edges = self.edges[known : count + 1]
-        joined = self.letters[edges[0] : edges[-1]].tobytes().decode("utf-32-le", "surrogatepass")
-        at = (edges - edges[0]).tolist()
-        made = [joined[at[n] : at[n + 1]].encode("utf-8", "surrogatepass") for n in range(count - known)]
-        self.words += made
-        self.single = _grown(self.single, count)
-        self.single[known:count] = [_bucket(word, self.buckets) for word in made]
-
-    def _second(self, pairs: NDArray[np.int64]) -> NDArray[np.int32]:
-        found = _look_up(pairs, self.pairs, self.paired)
-        missing = np.unique(pairs[found < 0])
-        if not len(missing):
-            return found
-        if self.held + len(missing) > full(PAIR_SLOTS):
-            self._forget_pairs()
-            missing = np.unique(pairs)
-        words, buckets = self.words, self.buckets
-        made = [_bucket(words[pair >> 32] + b" " + words[pair & 0xFFFFFFFF], buckets) for pair in missing.tolist()]
-        _insert(missing, np.array(made, np.int32), self.pairs, self.paired)
-        self.held += len(missing)
-        return _look_up(pairs, self.pairs, self.paired)
+            self._forget(max(WORD_SLOTS, 1 << (2 * len(starts)).bit_length()))
+        most = self.count + len(starts)
+        self.edges, self.single = _grown(self.edges, most + 1), _grown(self.single, most)
+        self.letters = _grown(self.letters, int(self.edges[self.count]) + len(codes))
+        ids, known = np.empty(len(starts), np.int64), self.count
+        self.count = _enter(codes, starts, stops, self.slots, self.edges, self.letters, known, ids)
+        # A pair takes at most four bytes a letter, the space between, and what the hash adds behind.
+        longest = int((stops - starts).max()) if len(starts) else 0
+        scratch = np.empty(8 * longest + 1 + 72, np.uint8), np.empty(8, np.uint32), np.empty(64, np.uint32)
+        _hash(self.edges, self.letters, self.single, known, self.count, self.buckets, *scratch)
+        words, pairs = (self.edges, self.letters, self.single), (self.pairs, self.paired, self.held)
+        return _ngrams(ids, lengths, words, pairs, self.buckets, *scratch), lengths
 
 
 @lru_cache(maxsize=2)
@@ -156,12 +121,10 @@ def _spans(codes: Any, edges: Any, table: Any) -> Any:
 
 @njit(cache=True)
 def _enter(  # noqa: PLR0917
-    codes: Any, starts: Any, stops: Any, slots: Any, edges: Any, letters: Any, known: int
-) -> Any:
-    """Numbers of the words, compared letter by letter; a new word gets the next one. Also how many there are now."""
-    ids = np.empty(len(starts), np.int64)
+    codes: Any, starts: Any, stops: Any, slots: Any, edges: Any, letters: Any, count: int, ids: Any
+) -> int:
+    """Write the numbers of the words, compared letter by letter; a new word gets the next. How many there are now."""
     mask = np.int64(len(slots) - 1)
-    count = known
     for token in range(len(starts)):
         start, size = starts[token], stops[token] - starts[token]
         value = np.uint64(0)
@@ -169,9 +132,8 @@ def _enter(  # noqa: PLR0917
             value = value * _PRIME + np.uint64(codes[at] + 1)
         slot = np.int64((value * _GOLDEN) >> np.uint64(20)) & mask
         while slots[slot] != -1:
-            word = slots[slot]
-            first = edges[word]
-            same = edges[word + 1] - first == size
+            first = edges[slots[slot]]
+            same = edges[slots[slot] + 1] - first == size
             for at in range(size):
                 if not same:
                     break
@@ -181,56 +143,83 @@ def _enter(  # noqa: PLR0917
             slot = (slot + 1) & mask
         if slots[slot] == -1:
             first = edges[count]
-            for at in range(size):
-                letters[first + at] = codes[start + at]
+            letters[first : first + size] = codes[start : start + size]
             edges[count + 1] = first + size
             slots[slot] = count
             count += 1
         ids[token] = slots[slot]
-    return ids, count
+    return count
 
 
 @njit(cache=True)
-def _slot(pair: Any, mask: Any) -> Any:
-    mixed = np.uint64(pair) * _GOLDEN
-    return np.int64(mixed >> np.uint64(20)) & mask
+def _hash(  # noqa: PLR0917
+    edges: Any, letters: Any, single: Any, first: int, stop: int, buckets: int, message: Any, state: Any, scratch: Any
+) -> None:
+    for word in range(first, stop):
+        size = _written(letters, edges[word], edges[word + 1], message, 0)
+        single[word] = remainder(message, size, state, scratch, buckets)
 
 
 @njit(cache=True)
-def _look_up(pairs: Any, table: Any, found: Any) -> Any:
-    out = np.empty(len(pairs), np.int32)
-    mask = len(table) - 1
-    for at in range(len(pairs)):
-        slot = _slot(pairs[at], mask)
-        while table[slot] != -1 and table[slot] != pairs[at]:
-            slot = (slot + 1) & mask
-        out[at] = found[slot] if table[slot] != -1 else -1
-    return out
-
-
-@njit(cache=True)
-def _insert(pairs: Any, values: Any, table: Any, found: Any) -> None:
-    mask = len(table) - 1
-    for at in range(len(pairs)):
-        slot = _slot(pairs[at], mask)
-        while table[slot] != -1:
-            slot = (slot + 1) & mask
-        table[slot] = pairs[at]
-        found[slot] = values[at]
-
-
-@njit(cache=True)
-def _interleave(first: Any, second: Any, lengths: Any) -> Any:
-    """Per row its unigrams, then its bigrams; pairs across the border of two rows are left out."""
+def _ngrams(  # noqa: PLR0917
+    ids: Any, lengths: Any, words: Any, pairs: Any, buckets: int, message: Any, state: Any, scratch: Any
+) -> Any:
+    """Per row the buckets of its words, then of its pairs; a pair that is not in the table is hashed and entered."""
+    edges, letters, single = words
+    table, found, held = pairs
     total = 0
     for n in lengths:
         total += 2 * n - 1 if n else 0
     out = np.empty(total, np.int32)
+    mask, most = len(table) - 1, len(table) * 3 // 4
     at, start = 0, 0
     for n in lengths:
-        if n:
-            out[at : at + n] = first[start : start + n]
-            out[at + n : at + 2 * n - 1] = second[start : start + n - 1]
-            at += 2 * n - 1
-            start += n
+        for word in range(start, start + n):
+            out[at] = single[ids[word]]
+            at += 1
+        for word in range(start, start + n - 1):
+            one, other = ids[word], ids[word + 1]
+            pair = one << 32 | other
+            slot = np.int64((np.uint64(pair) * _GOLDEN) >> np.uint64(20)) & mask
+            while table[slot] != -1 and table[slot] != pair:
+                slot = (slot + 1) & mask
+            if table[slot] == pair:
+                out[at] = found[slot]
+            else:
+                size = _written(letters, edges[one], edges[one + 1], message, 0)
+                message[size] = 32
+                size = _written(letters, edges[other], edges[other + 1], message, size + 1)
+                out[at] = remainder(message, size, state, scratch, buckets)
+                if held[0] >= most:
+                    table[:], held[0] = -1, 0
+                    slot = np.int64((np.uint64(pair) * _GOLDEN) >> np.uint64(20)) & mask
+                table[slot], found[slot] = pair, out[at]
+                held[0] += 1
+            at += 1
+        start += n
     return out
+
+
+@njit(cache=True)
+def _written(letters: Any, first: int, stop: int, message: Any, at: int) -> int:
+    """Write code points as UTF-8 from `at` on; where that ends. Lone surrogates become three bytes."""
+    for letter in range(first, stop):
+        code = letters[letter]
+        if code < 0x80:
+            message[at] = code
+            at += 1
+        elif code < 0x800:
+            message[at], message[at + 1] = 0xC0 | code >> 6, 0x80 | code & 0x3F
+            at += 2
+        elif code < 0x10000:
+            message[at], message[at + 1], message[at + 2] = (
+                0xE0 | code >> 12,
+                0x80 | code >> 6 & 0x3F,
+                0x80 | code & 0x3F,
+            )
+            at += 3
+        else:
+            message[at], message[at + 1] = 0xF0 | code >> 18, 0x80 | code >> 12 & 0x3F
+            message[at + 2], message[at + 3] = 0x80 | code >> 6 & 0x3F, 0x80 | code & 0x3F
+            at += 4
+    return at

@@ -23,7 +23,8 @@ def classes() -> NDArray[np.uint8]:
     Unlike that of Python's `re`, this \\w holds marks, so a word of Hindi or Thai is not cut at its vowel signs.
     """
     table = np.zeros(0x110000, np.uint8)
-    for code in range(0x110000):
+    # Planes 4 to 13 hold nothing, 15 and 16 only private characters.
+    for code in (*range(0x40000), *range(0xE0000, 0xE1000)):
         kind = unicodedata.category(chr(code))
         if kind[0] in "LM" or kind in {"Nd", "Nl", "Pc"}:
             table[code] = WORD

@@ -1,5 +1,6 @@
 """Hashed n-grams of characters and words against slow, obvious versions."""
 
+import hashlib
 import unicodedata
 from collections import Counter
 from itertools import pairwise
@@ -10,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from selection.kernels import buckets, characters, ngrams
+from selection.kernels.sha256 import remainder
 
 words = st.sampled_from(["the", "The", "hour", "x_1", "don't", "日本語", "é", "\t\n", "==", "a"]) | st.text(max_size=6)
 texts = st.lists(st.lists(words, max_size=12).map(" ".join), max_size=8)
@@ -62,7 +64,7 @@ def test_tables_that_are_full_begin_anew(monkeypatch):
     monkeypatch.setattr(buckets, "PAIR_SLOTS", 64)
     small = buckets.Buckets(1009)
     assert [at for row in rows for at in small.rows([row])[0].tolist()] == expected
-    assert len(small.words) < 97
+    assert small.count < 97
     assert small.rows(rows)[0].tolist() == expected, "one stretch with more words than the table has slots"
 
 
@@ -88,3 +90,13 @@ def test_every_code_point_that_python_knows_has_unicodes_class():
     known = [code for code in range(0x110000) if unicodedata.category(chr(code)) != "Cn"]
     expected = [1 if word.match(chr(code)) else 2 if blank.match(chr(code)) else 0 for code in known]
     assert table[known].tolist() == expected
+
+
+def test_sha256_is_that_of_the_standard_library():
+    """Around the borders of its blocks, and for long texts."""
+    for size in (0, 1, 3, 54, 55, 56, 57, 63, 64, 65, 118, 119, 120, 128, 1000):
+        text = np.random.default_rng(size).bytes(size)
+        message = np.full(size + 72, 7, np.uint8)
+        message[:size] = np.frombuffer(text, np.uint8)
+        found = remainder(message, size, np.empty(8, np.uint32), np.empty(64, np.uint32), 2**31 - 1)
+        assert found == int(hashlib.sha256(text).hexdigest(), 16) % (2**31 - 1)
