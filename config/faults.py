@@ -61,6 +61,12 @@ register(
             "Restore it from a backup, or delete what it belongs to and make it again.",
             status=500,
         ),
+        "store.full": Text(
+            "There is no room left in the storage",
+            "{path} could not be written, so nothing of it was kept.",
+            "Free some space or enlarge the volume, then resume or try again; what was finished is kept.",
+            status=507,
+        ),
         "upload.too_large": Text(
             "The file is too large",
             "It has more than {limit}, the most that this installation accepts.",

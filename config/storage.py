@@ -6,6 +6,7 @@ twice is waste and never damage. What has a sha256 is read with it checked; file
 """
 
 import contextlib
+import errno
 import hashlib
 import os
 import secrets
@@ -71,9 +72,11 @@ def _draft(near: str, named: Callable[[], str]) -> Iterator[IO[bytes]]:
             fs.mv(draft, _full(path))
         else:
             fs.rm(draft)
-    except BaseException:
+    except BaseException as error:
         if fs.exists(draft):
             fs.rm(draft)
+        if isinstance(error, OSError) and error.errno in {errno.ENOSPC, errno.EDQUOT}:
+            raise Fault("store.full", path=near) from error
         raise
 
 

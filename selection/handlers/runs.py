@@ -165,7 +165,8 @@ def _collect(inputs: Inputs, step: Step, beat: Beat) -> dict[str, Any]:
     beat.check()
     facts = collecting.facts(inputs, step.job, place, picks, chosen)
     beat.progress(inputs.shards[place].rows)
-    return {"file": file, "shard": inputs.shards[place].pk, "facts": facts}
+    leaked = collecting.leaked(inputs, table) if table is not None else 0
+    return {"file": file, "shard": inputs.shards[place].pk, "facts": facts, "leaked": leaked}
 
 
 def insert_picks(run_id: int, result: dict[str, Any]) -> None:

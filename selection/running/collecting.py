@@ -83,6 +83,12 @@ def rows_with_reasons(
     return rows
 
 
+def leaked(inputs: Inputs, picks: pa.Table) -> int:
+    """How many picks are rows of the target: the same text, whatever the space around it."""
+    aims = {text.strip() for text in inputs.target["text"]}
+    return sum(text.strip() in aims for text in picks.column(picked.TEXT).to_pylist())
+
+
 def pick_lines(file: IO[bytes]) -> Iterator[tuple[Any, ...]]:
     """rank, key, score, source, chars, excerpt, reason (JSON text), row: as the table of picks takes them."""
     names = [picked.RANK, store.KEY, picked.SCORE, store.SOURCE, store.CHARS, picked.TEXT, picked.REASON]

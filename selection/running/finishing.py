@@ -42,6 +42,11 @@ def finish(inputs: Inputs, job: Job, chosen: dict[str, Any], collected: list[dic
     facts["workers"] = Step.objects.filter(job=job).values("worker").distinct().count()
     facts |= {key: chosen[key] for key in ("skipped", "read", "wanted", "tokens")}
     said = warnings(facts, picked=chosen["picks"], short=_short(run, chosen))
+    if leaked := sum(part["leaked"] for part in collected):
+        said.append(
+            f"{leaked:,} of the picks {'is a row' if leaked == 1 else 'are rows'} of the target itself. To learn from the target "
+            "as well is fine; to measure with it is not: then name it under What to hold back, as a test set."
+        )
     facts["warnings"] = said + [note["text"] for note in chosen["notes"] if note["kind"] == "warning"]
     facts["notes"] = [note["text"] for note in chosen["notes"] if note["kind"] == "fact"]
     Run.objects.filter(pk=run.pk).update(

@@ -134,7 +134,7 @@ def test_a_selection_from_the_form_to_the_download(tab, pool, files):
     tab.get_by_role("heading", name="Word problems", level=1).wait_for()
     assert axe(tab) == []
 
-    tab.goto("/t/ward/runs/new/")
+    tab.goto("/t/ward/runs/new/?method=zipfit")
     choose(tab, pool, "Word problems")
     tab.locator("#id_amount").fill("100")
     assert axe(tab) == []
@@ -162,7 +162,7 @@ def test_a_selection_from_the_form_to_the_download(tab, pool, files):
 
 
 def test_a_running_selection_is_cancelled_and_resumed(tab, finished_run, pool):
-    tab.goto("/t/ward/runs/new/")
+    tab.goto("/t/ward/runs/new/?method=zipfit")
     choose(tab, pool, "word-problems")
     tab.get_by_role("button", name="Start selection").click()
     tab.wait_for_url(re.compile(r"/runs/\d+/"))
@@ -206,7 +206,7 @@ def test_every_page_fits_and_pleases_axe(tab, finished_run):
 
 @pytest.mark.parametrize("tab", [{"java_script_enabled": False}], indirect=True, ids=["no-script"])
 def test_without_javascript_a_selection_works_too(tab, pool, finished_run):
-    tab.goto("/t/ward/runs/new/")
+    tab.goto("/t/ward/runs/new/?method=zipfit")
     choose(tab, pool, "word-problems")
     tab.locator("#id_amount").fill("10")
     tab.get_by_role("button", name="Start selection").click()

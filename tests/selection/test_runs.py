@@ -28,6 +28,17 @@ CASES = [
     ("zipfit", {"variant": "paper", "view": "prompt"}, {}, "2000tok"),
     ("zipfit", {"mode": "anchored"}, {}, "30"),
     ("zipfit", {"mode": "anchored", "keep": 20, "sample": 80, "audit": 20}, {}, "10"),
+    ("dsir", {}, {}, "30"),
+    ("embedding", {}, {}, "30"),
+    ("embedding", {"aggregation": "round_robin"}, {"source_cap": 0.5}, "30"),
+    ("embedding", {"search": "ivf"}, {}, "10"),
+    ("classifier", {"features": "static"}, {}, "30"),
+    ("fusion", {"methods": "bm25, classifier:features=static, embedding"}, {}, "30"),
+    ("cascade", {"first": "bm25", "then": "embedding", "audit": 20}, {}, "10"),
+    ("tsds", {}, {}, "20"),
+    ("k_center", {}, {}, "20"),
+    ("semdedup", {}, {}, "20"),
+    ("dedup", {}, {}, "20"),
 ]
 
 
