@@ -60,6 +60,9 @@ class Pool:
         # Source, task, category and licence are labels: the methods must not see them.
         self.table = pq.read_table(path, columns=["id", "instruction", "input", "output"]).slice(0, rows)
         self.rows = self.table.num_rows
+        keys = np.array([key.encode() for key in self.table.column("id").to_pylist()])
+        self.by_key = np.argsort(keys, kind="stable")
+        self.sorted_keys = keys[self.by_key]
         self.sizes = [min(SHARD, self.rows - start) for start in range(0, self.rows, SHARD)]
 
     def open(self, item: Item) -> Shard:
@@ -78,13 +81,13 @@ def target(name, rows=None, split="dev"):
     return Target(tuple(str(n) for n in range(len(found))), tuple(read(row, plain) for row in found))
 
 
-def timed(method, pool, goal, *, processes=1, **params):
-    """(score columns, seconds, share of each pass)."""
+def timed(method, pool, goal, *, processes=1, seed=0, kept=None, **params):
+    """(score columns, seconds, share of each pass). `kept`: sets of vectors of this pool, used and added to."""
     marks = []
-    ctx = Ctx(parse_params(method.Params, params), goal, 0, pool.rows)
+    ctx = Ctx(parse_params(method.Params, params), goal, seed, pool.rows, wanted=1000)
     begun = time.perf_counter()
     found, _ = run_local(
-        method, ctx, pool.sizes, pool.open, processes=processes,
+        method, ctx, pool.sizes, pool.open, processes=processes, features=kept,
         on_pass=lambda step, _: marks.append((step.name, time.perf_counter())),
     )  # fmt: skip
     ended = time.perf_counter()
