@@ -1,19 +1,19 @@
 """Hashed n-grams of characters and of words, tf-idf weighted, without a vocabulary: one pass over the characters.
 
 A row becomes counts in 2^bits buckets. Characters: every stretch of 3, 4 and 5 code points of the lower-case text, runs
-of blanks taken as one. Words: runs of letters, marks, digits and underscores, alone and in pairs. A stretch is hashed as a
-polynomial that grows by one character at a time, so three lengths cost five steps.
+of blanks taken as one. Words: runs of word characters, and runs of others that are not blank, alone and in pairs. A
+stretch is hashed as a polynomial that grows by one character at a time, so three lengths cost five steps.
 """
 
 from collections.abc import Sequence
-from itertools import pairwise
+from itertools import groupby, pairwise
 from typing import Any, Literal
 
 import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from selection.kernels.characters import BLANK, WORD, classes, code_points
+from selection.kernels.characters import BLANK, classes, code_points
 
 Grams = Literal["char", "word"]
 SHORT, LONG = 3, 5
@@ -61,14 +61,7 @@ def listed(text: str, grams: Grams) -> list[str]:
     """The n-grams of one text in order, repeated as often as they occur: a word, then its pair with the one before."""
     table, lower = classes(), text.lower()
     if grams == "word":
-        words, at = [], 0
-        while at < len(lower):
-            stop = at
-            while stop < len(lower) and table[ord(lower[stop])] == WORD:
-                stop += 1
-            if stop > at:
-                words.append(lower[at:stop])
-            at = stop + 1
+        words = ["".join(run) for kind, run in groupby(lower, lambda one: table[ord(one)]) if kind != BLANK]
         return words[:1] + [gram for a, b in pairwise(words) for gram in (b, f"{a} {b}")]
     tight: list[str] = []
     for character in lower:
@@ -93,20 +86,21 @@ def _buckets(codes: Any, start: int, stop: int, table: Any, words: bool, bits: i
     found = 0
     if words:
         previous, had = np.uint64(0), False
-        value, inside = np.uint64(0), False
+        value, kind = np.uint64(0), BLANK
         for at in range(start, stop + 1):
-            if at < stop and table[codes[at]] == WORD:
-                value = value * _PRIME + np.uint64(codes[at] + 1)
-                inside = True
-            elif inside:
-                out[found] = np.int32((value * _GOLDEN) >> shift)
-                found += 1
-                if had:
-                    pair = ((previous * _PRIME) ^ value) * _GOLDEN
-                    out[found] = np.int32((pair * _GOLDEN) >> shift)
+            new = table[codes[at]] if at < stop else BLANK
+            if new != kind:
+                if kind != BLANK:
+                    out[found] = np.int32((value * _GOLDEN) >> shift)
                     found += 1
-                previous, had = value, True
-                value, inside = np.uint64(0), False
+                    if had:
+                        pair = ((previous * _PRIME) ^ value) * _GOLDEN
+                        out[found] = np.int32((pair * _GOLDEN) >> shift)
+                        found += 1
+                    previous, had = value, True
+                value, kind = np.uint64(0), new
+            if new != BLANK:
+                value = value * _PRIME + np.uint64(codes[at] + 1)
         return found
     # Blanks are squeezed on the way through a window of the last five characters.
     tight = np.empty(stop - start, np.uint32)

@@ -156,7 +156,11 @@ def test_every_revision_is_told_with_what_changed_and_one_can_go_back(as_, cast,
     text = body(client.get(url(example)))
     assert "<del>high</del><ins>low</ins>" in text
     assert "<ins>ANSWER-OF-ANNOTATOR</ins>" in text
-    for said in ("Owner</strong> changed its text", "Curator</strong> accepted an answer", "The example</strong> came in"):
+    for said in (
+        "Owner</strong> changed its text",
+        "Curator</strong> accepted an answer",
+        "The example</strong> came in",
+    ):
         assert said in text
     for number in (1, 2):
         assert f"Go back to revision {number}" in text
