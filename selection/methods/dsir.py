@@ -86,7 +86,7 @@ class Dsir:
         return [Note("warning", f"{spread} {mend} Use the smoothing for few targets.")]
 
     def seconds(self, rows: int, targets: int, params: DsirParams) -> float:
-        return rows * 90e-6
+        return rows * 40e-6
 
 
 def mode(ctx: Ctx) -> str:

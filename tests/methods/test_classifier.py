@@ -15,7 +15,7 @@ from tests.methods.reference_lexical import decision_values
 from tests.methods.tables import picks, run
 
 THINGS = ["apples", "pears", "plums", "figs", "nuts", "eggs", "cups", "pens"]
-NAMES = ["Tom", "Ann", "Maria", "Li", "Omar", "Ines"]
+NAMES = ["Tom", "Ann", "Maria", "Li", "Omar", "Inge"]
 GOAL = [f"{name} buys {n + 2} {THINGS[n]} and eats 1. How many {THINGS[n]} are left?" for n, name in enumerate(NAMES)]
 
 
