@@ -18,6 +18,7 @@ from selection.kernels.pii import personal
 from selection.kernels.shingles import NearDuplicates
 from selection.methods.base import Part, no_tick
 from selection.methods.budget import Budget, tokens
+from selection.methods.meaning import SameMeaning
 from selection.methods.params import ParamsError, param
 
 BATCH = 512
@@ -38,6 +39,10 @@ class Options:
     near_duplicates: float | None = param(
         None, label="Drop near duplicates above", ge=0.3, le=0.99,
         help="Jaccard similarity of word 3-grams with a row that is already picked; 0.8 is a good start.",
+    )  # fmt: skip
+    same_meaning: float | None = param(
+        None, label="Drop rows of the same meaning above", ge=0.5, le=0.999,
+        help="Cosine of word vectors with a row that is already picked; 0.9 is a good start.",
     )  # fmt: skip
     min_chars: int | None = param(None, label="At least this many characters", ge=0)
     max_chars: int | None = param(None, label="At most this many characters", ge=1)
@@ -71,7 +76,7 @@ class Options:
     @property
     def needs_text(self) -> bool:
         """Whether a row's text and parts must be known, beside its source, length and content key."""
-        wanted = (self.near_duplicates, self.decontaminate, self.language, self.repetition)
+        wanted = (self.near_duplicates, self.same_meaning, self.decontaminate, self.language, self.repetition)
         return self.pii or any(value is not None for value in wanted)
 
 
@@ -195,6 +200,7 @@ class _Gate:
         self.shares: Counter[str] = Counter()
         self.share = max(1, int((options.source_cap or 0) * chosen.wanted + 1e-9))
         self.near = NearDuplicates(options.near_duplicates, seed) if options.near_duplicates else None
+        self.meaning = SameMeaning(options.same_meaning) if options.same_meaning else None
         self.tests = None
         if tests:  # compiled kernels are loaded where an option needs them
             from selection.kernels.contamination import TestRows
@@ -221,6 +227,8 @@ class _Gate:
         self.shares[row.source] += cost
         if self.near:
             self.near.keep()
+        if self.meaning:
+            self.meaning.keep()
         if self.limit is None:
             self.chosen.tokens += cost
         return True
@@ -240,6 +248,8 @@ class _Gate:
             return why
         if self.near and self.near.seen(row.text):
             return "near_duplicates"
+        if self.meaning and self.meaning.seen(row.text):
+            return "same_meaning"
         if self.limit is None and self.chosen.tokens + cost > self.chosen.wanted:
             self.misfits += 1
             return "budget"

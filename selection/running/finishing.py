@@ -2,6 +2,8 @@
 
 import platform
 import zlib
+from contextlib import suppress
+from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 import numpy as np
@@ -22,6 +24,7 @@ WHY = {
     "source_cap": "the source cap",
     "exact_duplicates": "exact duplicates",
     "near_duplicates": "near duplicates",
+    "same_meaning": "rows of the same meaning",
     "min_chars": "the smallest length",
     "max_chars": "the greatest length",
     "decontaminate": "rows of the test sets",
@@ -96,10 +99,14 @@ def manifest(inputs: Inputs, job: Job, chosen: dict[str, Any]) -> dict[str, Any]
 
 def libraries() -> dict[str, str]:
     """Versions on which scores may depend. zlib's is that of the library in use, not of the headers."""
-    return {
+    found = {
         "python": platform.python_version(), "numpy": np.__version__, "pyarrow": pa.__version__,
         "zlib": zlib.ZLIB_RUNTIME_VERSION,
     }  # fmt: skip
+    for name in ("torch", "sentence-transformers", "scikit-learn", "scipy", "faiss-cpu", "faiss-gpu"):
+        with suppress(PackageNotFoundError):  # asked of the installed files, so nothing heavy is loaded
+            found[name] = version(name)
+    return found
 
 
 def timings(job: Job) -> dict[str, Any]:

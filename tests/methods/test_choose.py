@@ -267,3 +267,32 @@ def test_budgets_that_mean_nothing(text):
 def test_a_budget_is_written_as_it_was_read(text):
     assert str(Budget.parse(text)) == text
     assert Budget.parse(Budget.parse(text)) == Budget.parse(text)
+
+
+def test_rows_of_the_same_meaning_are_held_back_but_never_come_up_short():
+    """Compared with picked rows only: what is like a dropped row, but not like a picked one, stays."""
+    from selection.encoders import load
+
+    texts = [
+        "the cat sat on the mat",
+        "the cats sat on mats",
+        "a python function that sorts",
+        "sort with a python function",
+        "",
+    ]
+    vectors = load("static").encode(texts)
+    alike = vectors @ vectors.T
+    limit = float(min(alike[0, 1], alike[2, 3])) - 0.01
+    assert limit > max(alike[0, 2], alike[0, 3], alike[1, 2], alike[1, 3]) + 0.02, "the pairs are told apart"
+    keys = [f"k{n}" for n in range(len(texts))]
+    column = score_column(keys, np.arange(len(texts), 0, -1.0), start=0)
+
+    def lookup(places):
+        return [Row("", len(texts[place.row]), texts[place.row], texts[place.row]) for place in places]
+
+    options = Options(same_meaning=limit)
+    chosen = choose([column], budget=Budget.parse(3), options=options, lookup=lookup)
+    assert [pick.key for pick in chosen.picks] == ["k0", "k2", "k4"]
+    assert chosen.skipped == {"same_meaning": 2}
+    loose = choose([column], budget=Budget.parse(3), options=Options(same_meaning=0.999), lookup=lookup)
+    assert [pick.key for pick in loose.picks] == ["k0", "k1", "k2"]
