@@ -3,6 +3,8 @@
 python -m benchmarks.methods bm25            whole pool × 100 targets, each aggregation
 python -m benchmarks.methods random          whole pool
 python -m benchmarks.methods pair            zipfit and the package zip-fit in turns, two processes each
+python -m benchmarks.methods vectors         embedding with static vectors: encoding and search apart
+python -m benchmarks.methods others          seconds and peak memory of all other methods, static vectors
 python -m benchmarks.methods zipfit          whole pool × 100 targets, two processes: about four minutes
 """
 
@@ -89,7 +91,23 @@ def columns_of(pool):
     return found
 
 
+STATIC = "classifier, dsir, classifier:features=static"
 CASES = {
+    "vectors": [
+        ("embedding", {}, 1),
+        ("embedding", {"aggregation": "round_robin"}, 1),
+        ("embedding", {"search": "ivf"}, 1),
+    ],
+    "others": [
+        ("quality", {}, 1),
+        ("dedup", {}, 1),
+        ("tsds", {}, 1),
+        ("facility_location", {}, 1),
+        ("k_center", {}, 1),
+        ("semdedup", {}, 1),
+        ("d4", {}, 1),
+        ("fusion", {"methods": STATIC}, 1),
+    ],
     "random": [("random", {}, 1)],
     "bm25": [("bm25", {"aggregation": how}, 1) for how in ("sum", "max", "round_robin")],
     "zipfit": [("zipfit", {}, 2)],
