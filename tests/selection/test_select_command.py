@@ -80,7 +80,7 @@ def test_bad_lines_are_named(pool, goal, capsys):
     ("options", "says"),
     [
         ({"pool": "Nothing"}, "no pool named Nothing. There are: Open pool."),
-        ({"method": "best"}, "There are: zipfit, bm25, random."),
+        ({"method": "best"}, "There are: zipfit, bm25, classifier,"),
         ({"method": "bm25"}, "This method needs a target"),
         ({"method": "bm25", "target": "no-such"}, "neither a file nor a target"),
         ({"budget": "many"}, "must look like 1000, 5% or 200000tok"),
