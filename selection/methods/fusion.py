@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from selection.methods import features
 from selection.methods.base import Ctx, Part, Pass, Reason, Shard, scored
 from selection.methods.compose import Component, components, passes_of
-from selection.methods.params import ParamsError, param
+from selection.methods.params import ParamsError, param, weights
 
 RECIPE = "classifier, classifier:features=minilm, embedding:encoder=minilm"
 MOST = 6
@@ -69,7 +69,7 @@ class Fusion:
 
     def passes(self, params: FusionParams) -> Sequence[Pass]:
         parts = _components(params)
-        weights(params, len(parts))
+        weights(params.weights, len(parts), "method")
         return [*_together(parts), Pass("score", _score, title="Add up", reads=())]
 
     def reasons(self, rows: Shard, ctx: Ctx) -> list[list[Reason]]:
@@ -114,26 +114,10 @@ def _components(params: FusionParams) -> list[Component]:
     return found
 
 
-def weights(params: FusionParams, count: int) -> NDArray[np.float64]:
-    """float64[count]. Raises `ParamsError` for what is no number, negative, or too few."""
-    told = [piece.strip() for piece in params.weights.split(",") if piece.strip()]
-    if not told:
-        return np.ones(count)
-    try:
-        found = np.array([float(piece) for piece in told])
-    except ValueError:
-        raise ParamsError("weights", f"must be numbers with commas between, not {params.weights!r}") from None
-    if len(found) != count:
-        raise ParamsError("weights", f"must be {count}, one a method, not {len(found)}")
-    if not (np.isfinite(found).all() and (found >= 0).all() and found.any()):
-        raise ParamsError("weights", "must be 0 or more, and not all 0")
-    return found
-
-
 def _score(shard: Shard, ctx: Ctx) -> Part:
     parts, places = _components(ctx.params), shard.places
     total = np.zeros(len(shard))
-    for weight, one in zip(weights(ctx.params, len(parts)), parts, strict=True):
+    for weight, one in zip(weights(ctx.params.weights, len(parts), "method"), parts, strict=True):
         value = ctx[one.prefix + "scores"]
         if ctx.params.how == "rank":
             rank = value["rank"][places].astype(np.float64)

@@ -7,6 +7,9 @@ import typing
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal, TypeVar
 
+import numpy as np
+from numpy.typing import NDArray
+
 P = TypeVar("P")
 
 
@@ -57,6 +60,25 @@ def parse_params(cls: type[P], raw: Mapping[str, Any]) -> P:
         if name not in schema:
             raise ParamsError(str(name), f"is no parameter; there are {', '.join(schema) or 'none'}")
     return cls(**{name: _value(schema[name], value) for name, value in raw.items()})
+
+
+def weights(text: str, count: int, what: str) -> NDArray[np.float64]:
+    """float64[count] of "2, 1, 1"; ones for an empty text. `what` there is one of for each: "method".
+
+    Raises `ParamsError` for "weights": no number, negative, all 0, or not as many.
+    """
+    told = [piece.strip() for piece in text.split(",") if piece.strip()]
+    if not told:
+        return np.ones(count)
+    try:
+        found = np.array([float(piece) for piece in told])
+    except ValueError:
+        raise ParamsError("weights", f"must be numbers with commas between, not {text[:80]!r}") from None
+    if len(found) != count:
+        raise ParamsError("weights", f"must be {count}, one a {what}, not {len(found)}")
+    if not (np.isfinite(found).all() and (found >= 0).all() and found.any()):
+        raise ParamsError("weights", "must be 0 or more, and not all 0")
+    return found
 
 
 def params_dict(params: Any) -> dict[str, Any]:

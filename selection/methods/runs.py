@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from selection.methods.base import Ctx, Note, Part, Pass, Reason, Scores, Shard, Value, pass_on, scored
-from selection.methods.params import ParamsError, param
+from selection.methods.params import ParamsError, param, weights
 
 MOST = 20
 
@@ -46,7 +46,7 @@ class Runs:
     Params: ClassVar[type] = RunsParams
 
     def passes(self, params: RunsParams) -> Sequence[Pass]:
-        weights(params, len(numbers(params.runs)))
+        weights(params.weights, len(numbers(params.runs)), "run")
         return [
             Pass("fused", _fuse, pass_on, title="Add up the ranks", reads=(), whole=True),
             Pass("score", _score, title="Find the rows", reads=(), rows_per_item=_many, rows=_places),
@@ -85,22 +85,6 @@ def numbers(text: str) -> list[int]:
     return found
 
 
-def weights(params: RunsParams, count: int) -> NDArray[np.float64]:
-    """float64[count]. Raises `ParamsError` for what is no number, negative, all 0, or not as many."""
-    told = [piece.strip() for piece in params.weights.split(",") if piece.strip()]
-    if not told:
-        return np.ones(count)
-    try:
-        found = np.array([float(piece) for piece in told])
-    except ValueError:
-        raise ParamsError("weights", f"must be numbers with commas between, not {params.weights[:80]!r}") from None
-    if len(found) != count:
-        raise ParamsError("weights", f"must be {count}, one a run, not {len(found)}")
-    if not (np.isfinite(found).all() and (found >= 0).all() and found.any()):
-        raise ParamsError("weights", "must be 0 or more, and not all 0")
-    return found
-
-
 def _many(ctx: Ctx) -> int:
     return 500_000
 
@@ -123,7 +107,7 @@ def _fuse(shard: Shard, ctx: Ctx) -> Part:
         mine = picks["run"] == number
         ranks[at[mine], column] = picks["rank"][mine]
     score = np.zeros(len(place))
-    for column, weight in enumerate(weights(ctx.params, len(named))):
+    for column, weight in enumerate(weights(ctx.params.weights, len(named), "run")):
         rank = ranks[:, column]
         score += np.where(rank > 0, weight / np.maximum(ctx.params.k + rank.astype(np.int64), 1), 0)
     ctx.tick(len(shard))

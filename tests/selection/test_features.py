@@ -121,3 +121,17 @@ def test_target_rows_among_the_picks_are_a_warning(cast):
     assert any(line.startswith("3 of the picks are rows of the target itself.") for line in run.facts["warnings"])
     clean = made.run(cast.team, pool, leaky, method="bm25", budget="10", options={"decontaminate": str(leaky.pk)})
     assert not any("of the target itself" in line for line in clean.facts["warnings"])
+
+
+def test_the_proposed_fusion_runs_end_to_end(cast, target):
+    """With the sentence encoder itself: its vectors are made once for the two methods that read them."""
+    pool = made.pool(cast.team, made.rows(90))
+    run = made.run(cast.team, pool, target, method="fusion", budget="10")
+    assert run.job.state == "succeeded", (run.job.error_title, run.job.error_what)
+    picks = list(run.picks.all())
+    assert len(picks) == 10
+    assert sum(pick.source == "sums" for pick in picks) >= 9, "rows of the target's kind come first"
+    assert picks[0].reason[0]["text"].startswith("Rank ")
+    assert "by Classifier (minilm)" in picks[0].reason[0]["text"]
+    assert [one.name.split("-")[0] for one in Feature.objects.all()] == ["minilm"]
+    assert run.manifest["libraries"]["torch"].startswith("2.13")
