@@ -134,7 +134,9 @@ def test_what_a_run_leaves_behind(cast, data, goal):
     }  # fmt: skip
     assert manifest["target"]["sha256"] == run.target_sha == Target.objects.get().sha256
     assert [s["sha256"] for s in manifest["pool"]["shards"]] == [s.sha256 for s in pool.shards.all()]
-    assert {"python", "numpy", "pyarrow", "zlib", "torch", "sentence-transformers", "scikit-learn"} <= set(manifest["libraries"])
+    assert {"python", "numpy", "pyarrow", "zlib", "torch", "sentence-transformers", "scikit-learn"} <= set(
+        manifest["libraries"]
+    )
     assert manifest["counts"]["picks"] == 30
     assert manifest["counts"]["skipped"]["source_cap"] > 0
     assert manifest["timings"]["seconds"] > 0
