@@ -65,7 +65,9 @@ def test_processes_that_start_at_once_get_the_same_servers(tmp_path):
 def test_a_ctrl_c_in_the_terminal_of_the_starter_does_not_reach_the_servers(var):
     stop(var)
     code = (
-        "import sys, time; from pathlib import Path; from config.services import ensure; ensure(Path(sys.argv[1]));"
+        # The default is set by hand: a job that a shell put into the background is born deaf to Ctrl-C.
+        "import signal, sys, time; signal.signal(signal.SIGINT, signal.default_int_handler);"
+        "from pathlib import Path; from config.services import ensure; ensure(Path(sys.argv[1]));"
         "print('up', flush=True); time.sleep(60)"
     )
     command = [sys.executable, "-c", code, str(var)]
