@@ -4,9 +4,9 @@ from django.http import Http404
 
 from curation.access import ANNOTATE, CURATE, OWN, VIEW, team, team_of
 from curation.models import Role, User
-from selection.models import Import, Pool, Run, Target
+from selection.models import Import, Pool, Run, SparseAutoencoder, Target
 
-__all__ = ["ANNOTATE", "CURATE", "OWN", "VIEW", "import_", "pool", "run", "target", "team"]
+__all__ = ["ANNOTATE", "CURATE", "OWN", "VIEW", "import_", "pool", "run", "sae", "target", "team"]
 
 
 def pool(user: User, pool_id: int, need: Role = VIEW) -> Pool:
@@ -35,6 +35,14 @@ def target(user: User, target_id: int, need: Role = VIEW) -> Target:
 
 def run(user: User, run_id: int, need: Role = VIEW) -> Run:
     found = Run.objects.select_related("pool", "target", "job").filter(pk=run_id).first()
+    if found is None:
+        raise Http404
+    found.team = team_of(user, found.team_id, need)
+    return found
+
+
+def sae(user: User, sae_id: int, need: Role = VIEW) -> SparseAutoencoder:
+    found = SparseAutoencoder.objects.select_related("pool", "job", "created_by").filter(pk=sae_id).first()
     if found is None:
         raise Http404
     found.team = team_of(user, found.team_id, need)

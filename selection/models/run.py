@@ -39,6 +39,7 @@ class Run(models.Model):
     manifest = models.JSONField(default=dict)
     files = models.JSONField(default=list, help_text="The picked rows as written by each shard: path, sha256, rows.")
     bytes = models.BigIntegerField(default=0, help_text="Size of those files.")
+    after = models.ForeignKey("self", models.SET_NULL, null=True, related_name="followers", help_text="Made from it.")
     created_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.SET_NULL, null=True, related_name="+")
     created_at = models.DateTimeField(default=timezone.now, editable=False)
 
