@@ -26,7 +26,7 @@ def installation():
     try:
         found = ensure(folder)
         os.environ |= {
-            "WINNOW_VAR": str(folder), "SECRET_KEY": "x" * 40, "DATABASE_URL": found.database_url,
+            "WINNOW_VAR": str(folder), "SECRET_KEY": "x" * 40, "WINNOW_KEYS": "A" * 43 + "=", "DATABASE_URL": found.database_url,
             "BROKER_URL": found.broker_url, "DJANGO_SETTINGS_MODULE": "config.settings", "LOG_LEVEL": "WARNING",
         }  # fmt: skip
         import django

@@ -36,6 +36,21 @@ def secret_key_is_own(app_configs: Any, **kwargs: Any) -> list[Error]:
     ]
 
 
+@register(Tags.security)
+def keys_of_secrets_are_keys(app_configs: Any, **kwargs: Any) -> list[Error]:
+    from config.crypto import wrong_keys
+
+    return [
+        Error(
+            f"Key {place} of WINNOW_KEYS is not a key.",
+            hint="A key is 32 random bytes in url-safe base64; `manage.py rotate_secrets --new-key` prints one. "
+            "Separate several by commas, the newest first.",
+            id="winnow.E005",
+        )
+        for place in wrong_keys(settings.WINNOW_KEYS)
+    ]
+
+
 @register(Tags.security, deploy=True)
 def site_url_is_https(app_configs: Any, **kwargs: Any) -> list[Caution]:
     if settings.SITE_URL.startswith("https://"):

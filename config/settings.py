@@ -1,8 +1,10 @@
 """Settings. One file; the environment decides (see `.env.example` and docs/reference/settings.md)."""
 
+import base64
 import os
 import secrets
 import warnings
+from collections.abc import Callable
 from pathlib import Path
 
 from django.core.exceptions import ImproperlyConfigured
@@ -26,15 +28,15 @@ USE_I18N = True
 USE_THOUSAND_SEPARATOR = False
 
 
-def embedded_secret() -> str:
+def embedded_secret(name: str, new: Callable[[], str] = lambda: secrets.token_urlsafe(48)) -> str:
     """The secret of an installation that nobody configured: made once, readable by its owner alone."""
-    path = VAR / "secret" / "django_secret_key"
+    path = VAR / "secret" / name
     try:
         return path.read_text("utf-8")
     except FileNotFoundError:
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     draft = path.with_name(f"{path.name}.{os.getpid()}")
-    draft.write_text(secrets.token_urlsafe(48), "utf-8")
+    draft.write_text(new(), "utf-8")
     draft.chmod(0o600)
     try:
         os.link(draft, path)  # the first of several processes wins; a rename would let the last one win
@@ -51,7 +53,19 @@ if not SECRET_KEY:
         raise ImproperlyConfigured(
             "SECRET_KEY is not set. With servers of your own, set SECRET_KEY or SECRET_KEY_FILE to a long random text."
         )
-    SECRET_KEY = embedded_secret() if EMBEDDED else "no-database-no-secret"
+    SECRET_KEY = embedded_secret("django_secret_key") if EMBEDDED else "no-database-no-secret"
+# Secrets at rest are sealed under these (config.crypto): the first seals, all of them unseal.
+WINNOW_KEYS = env.words("WINNOW_KEYS")
+if not WINNOW_KEYS:
+    if not EMBEDDED and env.text("DATABASE_URL"):
+        raise ImproperlyConfigured(
+            "WINNOW_KEYS is not set. With servers of your own, set WINNOW_KEYS or WINNOW_KEYS_FILE to 32 random bytes "
+            "in url-safe base64, for example from `openssl rand -base64 32 | tr +/ -_`."
+        )
+    if EMBEDDED:
+        WINNOW_KEYS = [
+            embedded_secret("winnow_keys", lambda: base64.urlsafe_b64encode(secrets.token_bytes(32)).decode())
+        ]
 
 # --- servers -----------------------------------------------------------------------------------------------
 DATABASES = {"default": env.database("DATABASE_URL")}

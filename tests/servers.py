@@ -5,6 +5,7 @@ server start their own with `config.services.ensure(folder)`. A second pytest at
 folder, so two sessions never share a server.
 """
 
+import base64
 import fcntl
 import itertools
 import os
@@ -47,6 +48,7 @@ def prepare() -> None:
         found = ensure(folder)
         os.environ["WINNOW_VAR"] = str(folder)
         os.environ["SECRET_KEY"] = secrets.token_urlsafe(48)
+        os.environ["WINNOW_KEYS"] = base64.urlsafe_b64encode(secrets.token_bytes(32)).decode()
         os.environ["DATABASE_URL"], os.environ["BROKER_URL"] = found.database_url, found.broker_url
     number = int(worker.removeprefix("gw")) + 1 if worker else 0
     base = os.environ["BROKER_URL"].rsplit("/", 1)[0]

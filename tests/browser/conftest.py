@@ -65,6 +65,7 @@ def site(tmp_path_factory):
         "WINNOW_VAR": str(folder),
         "STORAGE_URL": str(folder / "storage"),
         "SECRET_KEY": secrets.token_urlsafe(48),
+        "WINNOW_KEYS": os.environ["WINNOW_KEYS"],
         "SITE_URL": f"http://127.0.0.1:{port}",
         "EMAIL_BACKEND": "django.core.mail.backends.filebased.EmailBackend",
         "SHARD_ROWS": "2000",
