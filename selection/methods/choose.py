@@ -10,12 +10,13 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 from curation.content import Content, render
 from selection.kernels.language import codes, language
 from selection.kernels.pii import personal
 from selection.kernels.shingles import NearDuplicates
+from selection.methods import spread
 from selection.methods.base import Part, no_tick
 from selection.methods.budget import Budget, tokens
 from selection.methods.meaning import SameMeaning
@@ -43,6 +44,14 @@ class Options:
     same_meaning: float | None = param(
         None, label="Drop rows of the same meaning above", ge=0.5, le=0.999,
         help="Cosine of word vectors with a row that is already picked; 0.9 is a good start.",
+    )  # fmt: skip
+    spread: Literal["none", "k_center", "facility_location"] = param(
+        "none", label="Spread the picks", choices={"none": "No: strictly by score", **spread.WAYS},
+        help="Looks at the best rows, several times as many as asked for, and takes those that differ.",
+    )  # fmt: skip
+    spread_over: int = param(
+        5, label="Spread over this many times the budget", ge=2, le=50,
+        help="More gives more variety and lower scores. At most 20,000 rows are looked at.",
     )  # fmt: skip
     min_chars: int | None = param(None, label="At least this many characters", ge=0)
     max_chars: int | None = param(None, label="At most this many characters", ge=1)
@@ -76,8 +85,15 @@ class Options:
     @property
     def needs_text(self) -> bool:
         """Whether a row's text and parts must be known, beside its source, length and content key."""
-        wanted = (self.near_duplicates, self.same_meaning, self.decontaminate, self.language, self.repetition)
-        return self.pii or any(value is not None for value in wanted)
+        wanted = (
+            self.spread or None,
+            self.near_duplicates,
+            self.same_meaning,
+            self.decontaminate,
+            self.language,
+            self.repetition,
+        )
+        return self.pii or self.spread != "none" or any(value is not None for value in wanted)
 
 
 class Place(NamedTuple):
@@ -153,7 +169,9 @@ def choose(
     gate = _Gate(options, chosen, limit, seed, tests)
     if gate.needs_rows and lookup is None:
         raise ValueError("these options need a lookup of rows")
-    merged = heapq.merge(*(_places(place, column) for place, column in enumerate(columns)))
+    merged: Iterator[spread.Entry] = heapq.merge(*(_places(place, column) for place, column in enumerate(columns)))
+    if options.spread != "none" and lookup is not None:
+        merged = _spread(merged, options, gate, lookup, tick)
     # The last places of a budget are often wanted from far down: batches grow while little is found.
     size = min(max(chosen.wanted if limit else BATCH, 64), BATCH)
     while not gate.full:
@@ -172,6 +190,23 @@ def choose(
         tick(chosen.read)
         size = min(size * 2, 8 * BATCH)
     return chosen
+
+
+def _spread(
+    merged: Iterator[spread.Entry], options: Options, gate: "_Gate", lookup: Lookup, tick: Callable[[int], None]
+) -> Iterator[spread.Entry]:
+    """The best rows in an order that spreads them; rows that are held back for themselves take no place there."""
+
+    def admitted(batch: Sequence[spread.Entry]) -> list[tuple[spread.Entry, str, int]]:
+        rows = lookup([Place(c, row, key.decode()) for _, key, c, row, _ in batch]) if batch else []
+        good = [(entry, row) for entry, row in zip(batch, rows, strict=True) if gate.alone(row)]
+        return [(entry, row.text, gate.cost(row)) for entry, row in good]
+
+    wanted = gate.chosen.wanted
+    return spread.head(
+        merged, admitted, way=options.spread, most=spread.MOST, cost=options.spread_over * wanted, wanted=wanted,
+        tick=tick,
+    )  # fmt: skip
 
 
 def _places(column: int, part: Part) -> Iterator[tuple[float, bytes, int, int, bool]]:
@@ -217,10 +252,10 @@ class _Gate:
     def admits(self, row: Row | None) -> bool:
         if row is None:
             return True
-        cost = tokens(row.chars) if self.limit is None else 1
+        cost = self.cost(row)
         why = self._against(row, cost)
         if why:
-            self.chosen.skipped[why] = self.chosen.skipped.get(why, 0) + 1
+            self._skip(why)
             return False
         self.misfits = 0
         self.contents.add(row.content)
@@ -233,13 +268,35 @@ class _Gate:
             self.chosen.tokens += cost
         return True
 
-    def _against(self, row: Row, cost: int) -> str:
-        """The option that holds the row back, or ""; the cheap ones first."""
+    def cost(self, row: Row) -> int:
+        """What the row takes of the budget."""
+        return tokens(row.chars) if self.limit is None else 1
+
+    def alone(self, row: Row) -> bool:
+        """Whether nothing holds the row back for what it is by itself; else it is counted."""
+        why = self._by_itself(row)
+        if why:
+            self.chosen.read += 1
+            self._skip(why)
+        return not why
+
+    def _skip(self, why: str) -> None:
+        self.chosen.skipped[why] = self.chosen.skipped.get(why, 0) + 1
+
+    def _by_itself(self, row: Row) -> str:
+        return self._length(row) or self._in_text(row)
+
+    def _length(self, row: Row) -> str:
         options = self.options
         if row.chars < (options.min_chars or 0):
             return "min_chars"
-        if options.max_chars is not None and row.chars > options.max_chars:
-            return "max_chars"
+        return "max_chars" if options.max_chars is not None and row.chars > options.max_chars else ""
+
+    def _against(self, row: Row, cost: int) -> str:
+        """The option that holds the row back, or ""; the cheap ones first."""
+        options = self.options
+        if why := self._length(row):
+            return why
         if options.exact_duplicates and row.content in self.contents:
             return "exact_duplicates"
         if options.source_cap and row.source and self.shares[row.source] + cost > self.share:

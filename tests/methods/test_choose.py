@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from curation.content import Content
-from selection.methods import Budget, Options, ParamsError, Row, choose, params_dict, parse_params
+from selection.methods import Budget, Options, ParamsError, Place, Row, choose, params_dict, parse_params
 from selection.methods.base import score_column
 from selection.methods.budget import tokens
 from tests.methods import reference
@@ -296,3 +296,57 @@ def test_rows_of_the_same_meaning_are_held_back_but_never_come_up_short():
     assert chosen.skipped == {"same_meaning": 2}
     loose = choose([column], budget=Budget.parse(3), options=Options(same_meaning=0.999), lookup=lookup)
     assert [pick.key for pick in loose.picks] == ["k0", "k1", "k2"]
+
+
+def themes():
+    """30 rows, best first: 20 about cats, then 5 about sums and 5 about trains; a column and its lookup."""
+    texts = [f"the cat number {n} sat on the mat" for n in range(20)]
+    texts += [f"add the numbers {n} and seven and give the sum" for n in range(5)]
+    texts += [f"which platform does the railway train to station {n} leave from" for n in range(5)]
+    keys = [f"k{n:02d}" for n in range(len(texts))]
+
+    def lookup(places):
+        return [
+            Row("cats" if place.row < 20 else "", len(texts[place.row]), texts[place.row], texts[place.row])
+            for place in places
+        ]
+
+    return score_column(keys, np.arange(len(texts), 0, -1.0), start=0), lookup
+
+
+@pytest.mark.parametrize("way", ["k_center", "facility_location"])
+def test_a_spread_takes_every_theme_where_the_order_of_scores_takes_one(way):
+    column, lookup = themes()
+    plain = choose([column], budget=Budget.parse(4), lookup=lookup)
+    assert {pick.row < 20 for pick in plain.picks} == {True}
+    chosen = choose([column], budget=Budget.parse(4), options=Options(spread=way, spread_over=8), lookup=lookup)
+    assert {0 if p.row < 20 else 1 if p.row < 25 else 2 for p in chosen.picks} == {0, 1, 2}
+    assert len(chosen.picks) == 4
+    near = choose([column], budget=Budget.parse(4), options=Options(spread=way, spread_over=2), lookup=lookup)
+    assert {pick.row < 8 for pick in near.picks} == {True}, "the head is 2 × 4 rows, all of them cats"
+    assert [p.score for p in chosen.picks] == [30.0 - p.row for p in chosen.picks], "scores stay those of the method"
+
+
+@pytest.mark.parametrize("way", ["k_center", "facility_location"])
+def test_a_spread_never_comes_up_short(way):
+    """Held back rows are made up for from the rest of the head, then from behind it."""
+    column, lookup = themes()
+    options = Options(spread=way, spread_over=2, source_cap=0.2)
+    chosen = choose([column], budget=Budget.parse(10), options=options, lookup=lookup)
+    assert len(chosen.picks) == 10
+    assert sum(pick.row < 20 for pick in chosen.picks) == 2
+    every = choose([column], budget=Budget.parse(30), options=Options(spread=way), lookup=lookup)
+    assert sorted(pick.row for pick in every.picks) == list(range(30))
+    short = Options(spread=way, spread_over=2, min_chars=40)
+    picks = choose([column], budget=Budget.parse(3), options=short, lookup=lookup)
+    assert {pick.row >= 20 for pick in picks.picks} == {True}, "rows that are too short take no place in the head"
+    assert picks.skipped["min_chars"] == 20
+    assert picks.read >= 23
+
+
+def test_a_spread_counts_tokens():
+    column, lookup = themes()
+    options = Options(spread="k_center", spread_over=3)
+    chosen = choose([column], budget=Budget.parse("40tok"), options=options, lookup=lookup)
+    assert 30 < chosen.tokens <= 40
+    assert chosen.tokens == sum(tokens(row.chars) for row in lookup([Place(0, p.row, p.key) for p in chosen.picks]))

@@ -35,6 +35,7 @@ CASES = [
     ("classifier", {"features": "static"}, {}, "30"),
     ("fusion", {"methods": "bm25, classifier:features=static, embedding"}, {}, "30"),
     ("cascade", {"first": "bm25", "then": "embedding", "audit": 20}, {}, "10"),
+    ("bm25", {}, {"spread": "k_center", "spread_over": 3}, "20"),
     ("tsds", {}, {}, "20"),
     ("k_center", {}, {}, "20"),
     ("semdedup", {}, {}, "20"),
