@@ -40,6 +40,7 @@ NEEDS = {
     "inputs": "inputs",
     "examples": "finished examples",
     "taxonomy": "a taxonomy",
+    "material": "inputs, passages or finished examples",
 }
 
 
@@ -84,7 +85,8 @@ class NoFilters:
 
 @dataclass
 class Job:
-    """One run of a generator. What is given stays as it is; `candidates`, `asked` and `stopped` are what becomes of it.
+    """One run of a generator. What is given stays as it is; `candidates`, `asked`, `report` and `stopped` are what
+    becomes of it.
 
     wanted: kept candidates at which the run ends. ceiling: requests that may be asked at most, each sample counted.
     batch: requests in one batch of a stage whose requests do not depend on one another; it is part of the run, since
@@ -106,6 +108,9 @@ class Job:
         self.chance = Chance(self.seed)
         self.candidates: list[Candidate] = []
         self.asked = 0
+        self.report: dict[
+            str, Any
+        ] = {}  # figures and texts of the whole run, as JSON: what a generator has to say of it
         self.stopped = ""  # why it ended before `run` did; empty where it did not
         self.kept = 0
         self._keys: set[str] = set()
@@ -227,6 +232,7 @@ def missing(generator: Generator, spec: Spec, sources: Sources) -> list[str]:
         "inputs": len(sources.inputs),
         "examples": len(sources.examples),
         "taxonomy": len(sources.taxonomy),
+        "material": len(sources.inputs) + len(sources.passages) + len(sources.examples),
     }
     short = [need for need in generator.needs if have[need.what] < need.least]
     return [NEEDS[need.what] if need.least == 1 else f"at least {need.least} {NEEDS[need.what]}" for need in short]
