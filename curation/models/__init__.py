@@ -1,4 +1,5 @@
 from curation.models.audit import AuditEvent
+from curation.models.endpoint import Endpoint, EndpointPace, Spending
 from curation.models.example import (
     BulkChange,
     Example,
@@ -8,7 +9,9 @@ from curation.models.example import (
     ExampleVector,
     Revision,
 )
+from curation.models.generation import Candidate, Generation
 from curation.models.queue import Annotation, Slot
+from curation.models.request import ModelRequest, RequestUse
 from curation.models.task import Demonstration, Guideline, Task, TaskMember
 from curation.models.team import Invitation, Membership, Role, Team
 from curation.models.token import ApiToken, IdempotentWrite, Scope
@@ -19,20 +22,27 @@ __all__ = [
     "ApiToken",
     "AuditEvent",
     "BulkChange",
+    "Candidate",
     "Demonstration",
+    "Endpoint",
+    "EndpointPace",
     "Example",
     "ExampleEvent",
     "ExampleImport",
     "ExampleText",
     "ExampleVector",
+    "Generation",
     "Guideline",
     "IdempotentWrite",
     "Invitation",
     "Membership",
+    "ModelRequest",
+    "RequestUse",
     "Revision",
     "Role",
     "Scope",
     "Slot",
+    "Spending",
     "Task",
     "TaskMember",
     "Team",
