@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from curation.content import Content, render
 from selection.encoders.base import EncoderError, writable
-from selection.encoders.causal_files import PACKAGED, Files, files_of, identity
+from selection.encoders.causal_files import PACKAGED, Files, files_of, identity, stored
 from selection.encoders.causal_model import Blocks, load_files
 from selection.encoders.causal_text import Template
 from selection.encoders.dense import out_of_memory
@@ -248,7 +248,8 @@ def _blocks(model: Any) -> Blocks:
 def load(name: str = PACKAGED, device: str = "auto", precision: str = "auto", threads: int | None = None) -> CausalLM:
     """The model, one a process: "smollm2", a folder with safetensors, or a model of the hub.
 
-    `device` "auto" takes the GPU where there is one; `precision` "auto" is bfloat16 where the hardware multiplies it.
+    `device` "auto" takes the GPU where there is one; `precision` "auto" is bfloat16 where the hardware multiplies it, else
+    float32, and float64 for a model whose own numbers are such.
     Raises `EncoderError`.
     """
     if precision not in ("auto", "float32", "bfloat16"):
@@ -256,7 +257,8 @@ def load(name: str = PACKAGED, device: str = "auto", precision: str = "auto", th
     files = files_of(name)
     named = identity(name, precision=precision)
     device = device_of(device)
-    return _made(files, named, device, precision_of(device, precision), threads)
+    exact = precision == "auto" and stored(files) == "float64"
+    return _made(files, named, device, "float64" if exact else precision_of(device, precision), threads)
 
 
 @lru_cache(maxsize=4)

@@ -1,6 +1,7 @@
 """Where a causal language model lies, and what names it: its package, a folder, or the hub. Loads no weights."""
 
 import hashlib
+import json
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -54,6 +55,15 @@ def identity(name: str, *, precision: str = "auto", fetch: bool = True) -> str:
         return f"{PACKAGED}-{hashlib.sha256(f'{SHA256} {precision}'.encode()).hexdigest()[:12]}"
     settings: dict[str, Any] = {"causal": 1, "precision": precision}
     return identity_of(label_of(name), files.folder, settings)
+
+
+def stored(files: Files) -> str:
+    """The kind of number that a model's config names: "bfloat16"; "" where it says nothing."""
+    try:
+        told = json.loads((files.folder / "config.json").read_bytes())
+        return str(told.get("dtype") or told.get("torch_dtype") or "")
+    except (OSError, ValueError, AttributeError):
+        return ""  # a GGUF file has none; a broken one is said when the model is loaded
 
 
 def check(files: Files) -> None:

@@ -1,8 +1,9 @@
 """Loading a causal language model, and running its first blocks."""
 
+import contextlib
 import threading
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import lru_cache
 from typing import Any
 
@@ -88,10 +89,10 @@ def load_files(files: Files, device: str, precision: str) -> tuple[Any, Any]:
     level = transformers.utils.logging.get_verbosity()
     transformers.utils.logging.disable_progress_bar()
     transformers.utils.logging.set_verbosity_error()
-    kind = torch.bfloat16 if precision == "bfloat16" else torch.float32
+    kind = getattr(torch, precision)
     common = {"local_files_only": True, "trust_remote_code": False, **named}
     try:
-        with warnings.catch_warnings():
+        with warnings.catch_warnings(), _quiet():
             warnings.simplefilter("ignore")  # notes of the libraries to one another
             tokenizer = transformers.AutoTokenizer.from_pretrained(files.folder, **common)
             model = transformers.AutoModelForCausalLM.from_pretrained(files.folder, dtype=kind, **safe, **common)
@@ -101,6 +102,19 @@ def load_files(files: Files, device: str, precision: str) -> tuple[Any, Any]:
     finally:
         transformers.utils.logging.set_verbosity(level)
     return model, tokenizer
+
+
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    """Without the bar that counts a GGUF file's tensors, which no setting of transformers turns off."""
+    import transformers.modeling_gguf_pytorch_utils as reading
+
+    bar = reading.tqdm
+    reading.tqdm = lambda tensors, **_: tensors
+    try:
+        yield
+    finally:
+        reading.tqdm = bar
 
 
 def _said(name: str, error: Exception) -> EncoderError:
