@@ -107,6 +107,7 @@ CASES = {
         ("semdedup", {}, 1),
         ("d4", {}, 1),
         ("fusion", {"methods": STATIC}, 1),
+        ("cascade", {"first": "bm25", "then": "embedding"}, 1),
     ],
     "random": [("random", {}, 1)],
     "bm25": [("bm25", {"aggregation": how}, 1) for how in ("sum", "max", "round_robin")],

@@ -4,9 +4,9 @@ from django.http import Http404
 
 from curation.access import ANNOTATE, CURATE, OWN, VIEW, team, team_of
 from curation.models import Role, User
-from selection.models import Import, Pool, Run, SparseAutoencoder, Target
+from selection.models import Import, Pool, Preset, Run, SparseAutoencoder, Target
 
-__all__ = ["ANNOTATE", "CURATE", "OWN", "VIEW", "import_", "pool", "run", "sae", "target", "team"]
+__all__ = ["ANNOTATE", "CURATE", "OWN", "VIEW", "import_", "pool", "preset", "run", "sae", "target", "team"]
 
 
 def pool(user: User, pool_id: int, need: Role = VIEW) -> Pool:
@@ -27,6 +27,14 @@ def import_(user: User, import_id: int, need: Role = VIEW) -> Import:
 
 def target(user: User, target_id: int, need: Role = VIEW) -> Target:
     found = Target.objects.filter(pk=target_id).first()
+    if found is None:
+        raise Http404
+    found.team = team_of(user, found.team_id, need)
+    return found
+
+
+def preset(user: User, preset_id: int, need: Role = VIEW) -> Preset:
+    found = Preset.objects.filter(pk=preset_id).first()
     if found is None:
         raise Http404
     found.team = team_of(user, found.team_id, need)

@@ -15,6 +15,8 @@ register(
         "target.row_deleted": "deleted a row of a target",
         "target.bad_rows_dismissed": "dismissed the bad rows of a target",
         "target.deleted": "deleted a target",
+        "preset.kept": "kept settings under a name",
+        "preset.deleted": "deleted the settings named",
         "run.started": "started",
         "run.cancelled": "cancelled",
         "run.resumed": "resumed",

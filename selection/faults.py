@@ -9,6 +9,11 @@ register(
             "The team already has a target named {name}.",
             "Choose another name.",
         ),
+        "preset.name_taken": Text(
+            "There are settings of this name",
+            "The team already keeps settings named {name}.",
+            "Choose another name, or delete the other settings first.",
+        ),
         "target.empty": Text(
             "No row could be taken",
             "A target needs at least one row, and none was readable. {why}",

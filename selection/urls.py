@@ -2,7 +2,7 @@
 
 from django.urls import URLPattern, path
 
-from selection.views import home, imports, pools, runs, send, targets
+from selection.views import home, imports, pools, presets, runs, send, targets
 
 urlpatterns: list[URLPattern] = [
     # Pools and imports
@@ -35,5 +35,8 @@ urlpatterns: list[URLPattern] = [
     path("runs/<int:run_id>/picks.<str:format>", runs.run_download, name="run_download"),
     path("runs/<int:run_id>/manifest.json", runs.run_manifest, name="run_manifest"),
     path("runs/<int:run_id>/send/", send.run_send, name="run_send"),
+    path("runs/<int:run_id>/keep/", presets.run_keep, name="run_keep"),
+    path("t/<slug:slug>/runs/presets/", presets.presets, name="presets"),
+    path("presets/<int:preset_id>/delete/", presets.preset_delete, name="preset_delete"),
     path("runs/<int:run_id>/delete/", runs.run_delete, name="run_delete"),
 ]

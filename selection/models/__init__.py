@@ -1,10 +1,11 @@
 from selection.models.feature import Feature
 from selection.models.pool import Import, Pool, Shard
+from selection.models.preset import Preset
 from selection.models.run import Pick, Run
 from selection.models.sae import FeatureLook, FeatureName, SparseAutoencoder
 from selection.models.target import Target, TargetRow
 
 __all__ = [
-    "Feature", "FeatureLook", "FeatureName", "Import", "Pick", "Pool", "Run", "Shard", "SparseAutoencoder", "Target",
+    "Feature", "FeatureLook", "FeatureName", "Import", "Pick", "Pool", "Preset", "Run", "Shard", "SparseAutoencoder", "Target",
     "TargetRow",
 ]  # fmt: skip

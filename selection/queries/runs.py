@@ -306,11 +306,11 @@ def said(run: Run) -> dict[str, Any]:
     """The method and settings of a run in words."""
     method = METHODS.get(run.method)
     if method is None:
-        return {"method_title": run.method, "settings": []}
+        return {"method_title": run.method, "method_known": False, "settings": []}
     tested = Target.objects.filter(team=run.team_id, pk__in=test_sets.ids_in(run.options.get(test_sets.OPTION)))
     named = {test_sets.OPTION: ", ".join(tested.order_by("pk").values_list("name", flat=True)) or None}
     settings = [*_differing(method.Params, run.params), *_differing(Options, run.options | named)]
-    return {"method_title": method.title, "settings": settings}
+    return {"method_title": method.title, "method_known": True, "settings": settings}
 
 
 def _differing(cls: type, values: dict[str, Any]) -> list[tuple[str, str]]:

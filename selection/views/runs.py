@@ -18,7 +18,7 @@ from selection.forms.runs import METHOD_PREFIX, OPTION_PREFIX, FilterForm, RunFo
 from selection.methods import METHODS, ParamsError, parse_params
 from selection.methods.recommend import PRESETS as SETS
 from selection.models import Run
-from selection.queries import compare
+from selection.queries import compare, presets
 from selection.queries import runs as queries
 from selection.views.shared import frame
 
@@ -92,7 +92,8 @@ def _initial(request: HttpRequest, team: Any) -> dict[str, Any]:
     initial.setdefault("pool", pool)
     initial.setdefault("target", target)
     initial.setdefault("amount", 1000)
-    preset = PRESETS.get(initial.pop("preset", ""))
+    asked = str(initial.pop("preset", ""))
+    preset = PRESETS.get(asked) or presets.named(team, asked)
     if preset is not None:
         initial["method"] = preset.method
         initial |= _prefixed(METHOD_PREFIX, preset.params) | _prefixed(OPTION_PREFIX, preset.options)
@@ -128,6 +129,7 @@ def _new_context(form: RunForm, initial: dict[str, Any]) -> dict[str, Any]:
         "advised": METHODS[advice.method],
         "takes_advice": taken,
         "presets": PRESETS.values(),
+        "kept": presets.of_team(form.team),
         "kept_query": urlencode({name: values.get(name) or "" for name in ("pool", "target", "amount", "unit")}),
         "method": form.chosen,
         "methods": queries.methods_table(rows, targets),

@@ -12,6 +12,7 @@ from curation.actions import tokens
 from curation.actions.teams import invite
 from curation.models import BulkChange, ExampleImport, Membership, Role, Scope
 from selection import store
+from selection.actions import presets
 from selection.models import Import
 from tests.curation import made_tasks
 from tests.selection import made
@@ -57,12 +58,13 @@ def world(cast, transactional_db):
     # Both kinds of imports have an `import_id` in their addresses: one number serves for the two.
     ExampleImport.objects.create(pk=sent.pk, task=task, name="rows.jsonl", path="uploads/gone", bad_path=sent.bad_path)
     bulk = BulkChange.objects.create(task=task, action="add_tag", before={"was": []}, by=cast.curator)
+    preset = presets.keep(run=run, name="Ours", note="", by=cast.curator)
     token, _ = tokens.make(team=cast.team, by=cast.viewer, name="nightly", scopes=[], days=30)
     return {
         "slug": cast.team.slug, "pool_id": pool.pk, "target_id": target.pk, "run_id": run.pk, "import_id": sent.pk,
         "row_id": target.rows.first().pk, "rank": 1, "format": "jsonl", "invitation_id": invitation.pk,
         "task_id": task.pk, "example_id": annotation.example_id, "annotation_id": annotation.pk, "token_id": token.pk,
-        "bulk_id": bulk.pk,
+        "bulk_id": bulk.pk, "preset_id": preset.pk,
         "membership_id": Membership.objects.get(team=cast.team, user=cast.viewer).pk,
     }  # fmt: skip
 
