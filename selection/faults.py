@@ -157,4 +157,63 @@ register(
         ),
     }
 )
+register(
+    {
+        "sae.name_taken": Text(
+            "There is a sparse autoencoder of this name",
+            "The team already has a sparse autoencoder named {name}.",
+            "Choose another name.",
+        ),
+        "sae.pool_gone": Text(
+            "Rows that were to be read are gone",
+            "The pool was deleted or changed while the sparse autoencoder was made.",
+            "Start it again on a pool that is there.",
+            status=409,
+        ),
+        "sae.too_little": Text(
+            "There is too little text to learn from",
+            "The rows gave {tokens} tokens; {least} are the least.",
+            "Take a larger pool, or look at more tokens of each row.",
+        ),
+        "sae.not_finite": Text(
+            "The model gave numbers that are not finite",
+            "Hidden states of the model hold infinite or undefined numbers.",
+            "Choose another layer, or another model: its weights may be spoilt.",
+        ),
+        "sae.cannot": Text(
+            "The sparse autoencoder cannot be had",
+            "{what}",
+            "{mend}",
+        ),
+        "sae.in_use": Text(
+            "The sparse autoencoder is in use",
+            "{name} was used by {runs}, and runs must stay repeatable.",
+            "Archive it instead, or delete those runs first.",
+            status=409,
+        ),
+        "sae.working": Text(
+            "The work is not over",
+            "{name} is still being made.",
+            "Cancel it first, then delete it.",
+            status=409,
+        ),
+        "sae.not_usable": Text(
+            "This sparse autoencoder cannot be used",
+            "{identity} {why}.",
+            "Choose one that passed, or train one.",
+        ),
+        "sae.no_feature": Text(
+            "There is no such feature",
+            "Feature {feature} is not among the {latents} of this sparse autoencoder.",
+            "Choose one from the list of features of the run.",
+            status=404,
+        ),
+        "sae.not_a_run_of_features": Text(
+            "This run knows no features",
+            "Run {number} was made by a method that does not look at features, or its sparse autoencoder is gone.",
+            "Start a selection with the method mona.",
+            status=404,
+        ),
+    }
+)
 __all__ = ["Text", "register"]

@@ -2,7 +2,7 @@
 
 from django.urls import URLPattern, path
 
-from selection.views import home, imports, pools, presets, runs, send, targets
+from selection.views import home, imports, pools, presets, runs, saes, send, targets
 
 urlpatterns: list[URLPattern] = [
     # Pools and imports
@@ -26,6 +26,12 @@ urlpatterns: list[URLPattern] = [
     path("targets/<int:target_id>/copy/", targets.target_copy, name="target_copy"),
     path("targets/<int:target_id>/delete/", targets.target_delete, name="target_delete"),
     path("targets/<int:target_id>/rows/<int:row_id>/", targets.target_row, name="target_row"),
+    # Sparse autoencoders
+    path("t/<slug:slug>/saes/", saes.saes, name="saes"),
+    path("t/<slug:slug>/saes/new/", saes.sae_new, name="sae_new"),
+    path("t/<slug:slug>/saes/load/", saes.sae_load, name="sae_load"),
+    path("saes/<int:sae_id>/", saes.sae, name="sae"),
+    path("saes/<int:sae_id>/delete/", saes.sae_delete, name="sae_delete"),
     # Runs
     path("t/<slug:slug>/runs/", runs.runs, name="runs"),
     path("t/<slug:slug>/runs/new/", runs.run_new, name="run_new"),

@@ -5,6 +5,7 @@ from typing import Any
 from django.conf import settings
 from django.db import models
 from django.db.models import Q
+from django.db.models.functions import Cast
 from django.urls import reverse
 from django.utils import timezone
 
@@ -95,10 +96,11 @@ class SparseAutoencoder(models.Model):
         return self.verdict or (self.job.state if self.job else Job.State.QUEUED)
 
     def runs(self) -> "models.QuerySet[Run]":
-        """Runs that name it, of any team; by identity, so two objects with the same weights share them."""
+        """Runs of the team that name it, also within a fusion or a cascade."""
         if not self.identity:
             return Run.objects.none()
-        return Run.objects.filter(team_id=self.team_id, params__sae=self.identity)
+        said = Run.objects.filter(team=self.team_id).annotate(said=Cast("params", models.TextField()))
+        return said.filter(said__contains=self.identity)
 
 
 class FeatureName(models.Model):
