@@ -71,6 +71,10 @@ class Filters(Protocol):
         """Verdicts that need all kept candidates, by candidate key; whatever their order."""
         ...
 
+    def after(self, job: "Job") -> Plan:
+        """What asks a model about the candidates that are kept by then, and adds its verdicts."""
+        ...
+
 
 class NoFilters:
     def one(self, candidate: Candidate) -> tuple[Verdict, ...]:
@@ -81,6 +85,9 @@ class NoFilters:
 
     def settle(self, candidates: Sequence[Candidate]) -> Mapping[str, tuple[Verdict, ...]]:
         return {}
+
+    def after(self, job: "Job") -> Plan:
+        yield from ()
 
 
 @dataclass
@@ -128,8 +135,14 @@ class Job:
         return self.kept >= self.wanted or self._dry()
 
     def template(self, name: str) -> Template:
-        """Raises `KeyError` for a name that the generator has not."""
-        return self.templates[name] if name in self.templates else self._defaults[name]
+        """An edited one, the generator's own, or the judge's. Raises `KeyError` for another name."""
+        if name in self.templates:
+            return self.templates[name]
+        if name in self._defaults:
+            return self._defaults[name]
+        from curation.generators.filters.judge import TEMPLATES
+
+        return TEMPLATES[name]
 
     def request(
         self,
@@ -248,22 +261,28 @@ def plan(generator: Generator, job: Job) -> Plan:
     if lacking:
         raise ValueError(f"{generator.name} needs {', '.join(lacking)}")
     job._defaults = generator.templates
-    inner = generator.run(job)
+    yield from _limited(job, generator.run(job))
+    if not job.stopped and job.kept < job.wanted and job._dry():
+        job.stopped = f"of the last {WINDOW} candidates fewer than {LEAST_YIELD:.0%} were kept"
+    found = job.filters.settle([one for one in job.candidates if one.kept])
+    job.candidates = [one.judged(*found.get(one.key, ())) for one in job.candidates]
+    yield from _limited(job, job.filters.after(job))
+    job.kept = sum(one.kept for one in job.candidates)
+
+
+def _limited(job: Job, inner: Plan) -> Plan:
     answers: Replies | None = None
     try:
         while True:
             batch = next(inner) if answers is None else inner.send(answers)
-            if job.asked >= job.ceiling:
+            if job.asked >= job.ceiling and batch:
                 inner.throw(Stopped("the ceiling of requests is reached"))
-                break
+                return
             answers = yield from _within(job, batch)
     except StopIteration:
-        pass
+        return
     except Stopped as stop:
         job.stopped = str(stop)
-    if not job.stopped and job.kept < job.wanted and job._dry():
-        job.stopped = f"of the last {WINDOW} candidates fewer than {LEAST_YIELD:.0%} were kept"
-    _settle(job)
 
 
 def _within(job: Job, batch: Batch) -> Coroutine[Batch, Replies, Replies]:
@@ -284,12 +303,6 @@ def _within(job: Job, batch: Batch) -> Coroutine[Batch, Replies, Replies]:
         raise ValueError("the replies do not match the requests")
     cut = Reply(error="the ceiling of requests is reached", finish_reason="error")
     return [*answers, *([cut] * request.samples for request in batch[len(sent) :])]
-
-
-def _settle(job: Job) -> None:
-    found = job.filters.settle([one for one in job.candidates if one.kept])
-    job.candidates = [one.judged(*found.get(one.key, ())) for one in job.candidates]
-    job.kept = sum(one.kept for one in job.candidates)
 
 
 @dataclass(frozen=True, slots=True)

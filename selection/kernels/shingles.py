@@ -58,10 +58,16 @@ class NearDuplicates:
     def seen(self, text: str) -> bool:
         """Whether a kept text has a Jaccard similarity of at least the threshold."""
         grams = shingles(text)
-        places = self._places(grams)
-        self._asked = grams, places
-        candidates = {at for place in places for at in self._buckets.get(place, ())}
-        return any(self._close(grams, self._kept[at]) for at in sorted(candidates))
+        return any(self._close(grams, self._kept[at]) for at in self._candidates(grams))
+
+    def closest(self, text: str) -> tuple[float, int] | None:
+        """(similarity, place among the kept) of the kept text that is likest, if that reaches the threshold; of equals
+        the first.
+        """
+        grams = shingles(text)
+        found = [(jaccard(grams, self._kept[at]), -at) for at in self._candidates(grams)]
+        best, at = max(found, default=(0.0, 0))
+        return (best, -at) if found and best >= self.threshold else None
 
     def keep(self) -> None:
         if self._asked is None:
@@ -71,6 +77,11 @@ class NearDuplicates:
             self._buckets[place].append(len(self._kept))
         self._kept.append(grams)
         self._asked = None
+
+    def _candidates(self, grams: NDArray[np.uint64]) -> list[int]:
+        places = self._places(grams)
+        self._asked = grams, places
+        return sorted({at for place in places for at in self._buckets.get(place, ())})
 
     def _close(self, one: NDArray[np.uint64], other: NDArray[np.uint64]) -> bool:
         small, large = sorted((len(one), len(other)))

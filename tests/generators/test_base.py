@@ -10,11 +10,13 @@ from curation.generators import (
     Candidate,
     Job,
     Need,
+    NoFilters,
     Reply,
     Request,
     Sampling,
     Spec,
     Template,
+    Verdict,
     ask,
     drive,
     missing,
@@ -49,7 +51,8 @@ class Echo:
             requests = [job.request("say", at + n, data={"word": f"w{at + n}"}) for n in range(5)]
             for found in (yield from ask(requests, _read, job)):
                 if found.value:
-                    job.emit(Candidate(instruction="i", outputs=(found.value,), requests=found.requests))
+                    told = {"input": f"q {found.request.key}", "outputs": (found.value,)}
+                    job.emit(Candidate(instruction="i", requests=found.requests, **told))
             at += 5
 
 
@@ -117,17 +120,9 @@ def test_the_ceiling_holds_and_what_was_paid_is_used() -> None:
 
 
 def test_a_run_that_gives_nothing_ends() -> None:
-    class Drops:
+    class Drops(NoFilters):
         def one(self, candidate: Candidate) -> tuple[Any, ...]:
-            from curation.generators import Verdict
-
             return (Verdict("never", 1, False, "Nothing is good enough."),)
-
-        def repeats(self, candidate: Candidate) -> bool:
-            return False
-
-        def settle(self, candidates: Any) -> dict[str, Any]:
-            return {}
 
     one = job(filters=Drops(), wanted=10_000)
     drive(plan(Echo(most=100_000), one), answering(lambda r: Reply(r.key)))
