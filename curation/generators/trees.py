@@ -13,9 +13,11 @@ import json
 import re
 import unicodedata
 from collections import Counter
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from typing import Any
+
+from curation.generators import model
 
 MOST_NODES = 20_000
 MOST_CHARS = 200  # of a name
@@ -35,13 +37,16 @@ class TreeError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Node:
-    """`quota`: how many examples are wanted below it; None where the coverage decides."""
+    """`quota`: how many examples are wanted below it; None where the coverage decides. `card`: see `cards`; JSON alone
+    holds it.
+    """
 
     id: str
     name: str
     note: str = ""
     quota: int | None = None
     children: tuple["Node", ...] = ()
+    card: Mapping[str, Any] | None = field(default=None, hash=False)
 
     def walk(self, path: tuple["Node", ...] = ()) -> Iterator[tuple["Node", ...]]:
         """The path to every node, itself last, parents before children."""
@@ -155,7 +160,10 @@ def _from_json(raw: Any, path: tuple[str, ...]) -> list[Node]:
     if quota is not None and (not isinstance(quota, int) or isinstance(quota, bool) or quota < 0):
         raise TreeError(where, f"the quota {quota!r} is no whole number", "Write 0 or more, or leave it out.")
     node = _node(where, str(raw.get("id", "")), name.strip(), raw.get("note", "").strip(), quota)
-    return [replace(node, children=tuple(_from_json(raw.get("children") or [], (*path, name))))]
+    card = raw.get("card")
+    if card is not None and not isinstance(card, Mapping):
+        raise TreeError(where, "a card is no object", "Write its fields in braces.")
+    return [replace(node, children=tuple(_from_json(raw.get("children") or [], (*path, name))), card=card)]
 
 
 def _checked(tree: Tree) -> Tree:
@@ -207,9 +215,56 @@ def to_json(tree: Tree) -> list[dict[str, Any]]:
         {"id": node.id, "name": node.name}
         | ({"note": node.note} if node.note else {})
         | ({"quota": node.quota} if node.quota is not None else {})
+        | ({"card": dict(node.card)} if node.card is not None else {})
         | ({"children": to_json(node.children)} if node.children else {})
         for node in tree
     ]
+
+
+def to_nodes(tree: Tree) -> tuple[model.Node, ...]:
+    """As generators take it: a flat list, parents first."""
+    return tuple(
+        model.Node(
+            path[-1].id, path[-1].name, path[-2].id if len(path) > 1 else "", path[-1].note, path[-1].quota,
+            {"card": dict(card)} if (card := path[-1].card) is not None else {},
+        )
+        for root in tree for path in root.walk()
+    )  # fmt: skip
+
+
+def from_nodes(nodes: Iterable[model.Node]) -> Tree:
+    """The tree of a flat list in any order. Raises `TreeError`, also for a parent that is not there, and for a ring."""
+    below: dict[str, list[model.Node]] = {}
+    known = list(nodes)
+    for node in known:
+        below.setdefault(node.parent, []).append(node)
+    ids = {node.key for node in known}
+    for node in known:
+        if node.parent and node.parent not in ids:
+            raise TreeError(node.name, f"its parent {node.parent} is not there", "Put it below a topic that is.")
+
+    def made(parent: str, level: int) -> Tree:
+        if level > DEPTH:
+            raise TreeError(parent, f"it lies more than {DEPTH} levels deep", "Move it up.")
+        return tuple(
+            Node(one.key, one.name, one.text, one.quota, made(one.key, level + 1), one.meta.get("card"))
+            for one in below.get(parent, ())
+        )
+
+    tree = _checked(made("", 0))
+    reached = {path[-1].id for root in tree for path in root.walk()}
+    for node in known:
+        if node.key not in reached:
+            raise TreeError(node.name, "it lies below itself", "Put it below another topic.")
+    return tree
+
+
+def with_cards(tree: Tree, before: Tree) -> Tree:
+    """The tree with the cards that nodes of the same id had before: edited text does not hold them."""
+    known = {path[-1].id: path[-1].card for root in before for path in root.walk()}
+    return tuple(
+        replace(node, card=node.card or known.get(node.id), children=with_cards(node.children, before)) for node in tree
+    )
 
 
 def pruned(tree: Tree, below: int) -> Tree:
