@@ -76,16 +76,27 @@ class CausalLM:
         """Rows of the view "messages" (JSON) as text, by the model's chat template."""
         return [self.template.text(one) for one in messages]
 
-    def tokens(self, texts: Sequence[str], most: int | None = None) -> list[Tokens]:
-        """int32[L] of each text, what stands before one (a first token) included; cut at `most` and at the context.
+    def tokens(self, texts: Sequence[str], most: int | None = None, *, opening: bool = True) -> list[Tokens]:
+        """int32[L] of each text; cut at `most` and at the context, which `cut` counts.
 
-        A text without a token gives an empty row.
+        `opening`: whether what the model wants before a text (a first token) is there. A text without a token gives an
+        empty row.
         """
         most = min(most or self.context, self.context)
         given = [writable(text[: most * CHARACTERS]) for text in texts]
-        found = self.template.ids(given)
+        found = self.template.ids(given, opening=opening)
         self.cut += sum(len(ids) > most for ids in found)
+        if max((max(ids, default=0) for ids in found), default=0) >= self.vocabulary:
+            raise EncoderError(
+                f"The tokenizer knows more tokens than the model's {self.vocabulary:,}.",
+                "Tokenizer and weights do not belong together; fetch the model again.",
+            )
         return [np.array(ids[:most], np.int32) for ids in found]
+
+    @property
+    def before(self) -> Tokens:
+        """int32[0 or 1]: what stands before a text."""
+        return np.array(self.template.before, np.int32)
 
     def longer(self, texts: Sequence[str], most: int) -> int:
         """How many texts have more than `most` tokens. Only those are read that may."""

@@ -39,10 +39,11 @@ class Template:
                 self.refused += 1
         return "\n".join(f"{turn['role']}: {turn['content']}" for turn in turns)
 
-    def ids(self, texts: Sequence[str]) -> list[list[int]]:
-        """Token ids, the first token of the model's own kind before them; none for an empty text."""
-        opening = str(self.tokenizer.bos_token or "") if self.before else ""
-        if opening:  # a template has written it already
-            texts = [text.removeprefix(opening) for text in texts]
+    def ids(self, texts: Sequence[str], *, opening: bool = True) -> list[list[int]]:
+        """Token ids, with `opening` the first token of the model's own kind before them; none for an empty text."""
+        first = str(self.tokenizer.bos_token or "") if self.before else ""
+        if first:  # a template has written it already
+            texts = [text.removeprefix(first) for text in texts]
         found = self._backend.encode_batch_fast(list(texts), add_special_tokens=False)
-        return [[*self.before, *one.ids] if one.ids else [] for one in found]
+        before = self.before if opening else []
+        return [[*before, *one.ids] if one.ids else [] for one in found]

@@ -4,15 +4,14 @@ The aggregations are those of targeted selection by representation: one prototyp
 or the targets in turn, which Ivison and others 2025 (RDS+, arXiv 2503.01807, Alg. 1) found best on average.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
 from selection.kernels import search
-from selection.methods import features, turns
+from selection.methods import aims, features, turns
 from selection.methods.base import (
     VECTORS,
     Ctx,
@@ -22,11 +21,9 @@ from selection.methods.base import (
     Reason,
     Scores,
     Shard,
-    Value,
     as_bytes,
     pass_on,
     score_column,
-    scored,
 )
 from selection.methods.params import ParamsError, param
 
@@ -38,20 +35,9 @@ LISTED = 1_000  # neighbours of each that are compared
 class EmbeddingParams:
     encoder: Literal["static", "minilm", "other"] = features.encoder_param()
     model: str = features.model_param()
-    aggregation: Literal["max", "mean", "prototype", "round_robin"] = param(
-        "max", label="Over the targets",
-        choices={"max": "Best target", "mean": "Mean", "prototype": "Prototype", "round_robin": "Each target in turn"},
-        help="Best target finds rows like a single one; mean and prototype favour rows like the target as a whole.",
-    )  # fmt: skip
-    groups: Literal["use", "ignore"] = param(
-        "use", label="Groups of targets", choices={"use": "Weigh alike", "ignore": "Ignore"},
-        help="Where targets have a group, every group counts the same, however many rows it has.",
-    )  # fmt: skip
-    duplicates: Literal["consume", "skip"] = param(
-        "skip", label="A row that two targets want", advanced=True,
-        choices={"skip": "The second names another row", "consume": "The second loses its turn"},
-        help="Only when targets take turns. The code of RDS+ lets the turn pass.",
-    )  # fmt: skip
+    aggregation: Literal["max", "mean", "prototype", "round_robin"] = aims.aggregation_param("max")
+    groups: Literal["use", "ignore"] = aims.groups_param()
+    duplicates: Literal["consume", "skip"] = aims.duplicates_param()
     search: Literal["exact", "ivf", "hnsw"] = param(
         "exact", label="Search", advanced=True,
         choices={"exact": "Exact", "ivf": "FAISS, inverted lists", "hnsw": "FAISS, neighbour graph"},
@@ -81,22 +67,16 @@ class Embedding:
     Params: ClassVar[type] = EmbeddingParams
 
     def passes(self, params: EmbeddingParams) -> Sequence[Pass]:
-        reads = (VECTORS,)
         made = [features.target_pass(params), features.encode_pass(params)]
-        score = Pass("score", _score, title="Score rows", reads=reads, rows_per_item=_rows_per_item)
-        if params.search != "exact":
-            if params.aggregation not in {"max", "round_robin"}:
-                raise ParamsError(
-                    "search", "must be exact for a mean: an index finds the best rows of each target only"
-                )
-            found = Pass("found", _search, pass_on, title="Search", reads=reads, whole=True)
-            return [*made, found, score._replace(map=_score_found)]
-        if params.aggregation == "round_robin":
-            lists = Pass(
-                "lists", _list, _merge, title="Best rows of each target", reads=reads, rows_per_item=_rows_per_item
-            )
-            return [*made, lists, score._replace(map=_place)]
-        return [*made, score]
+        if params.search == "exact":
+            return [*made, *aims.passes(params)]
+        if params.aggregation not in {"max", "round_robin"}:
+            raise ParamsError("search", "must be exact for a mean: an index finds the best rows of each target only")
+        return [
+            *made,
+            Pass("found", _search, pass_on, title="Search", reads=(VECTORS,), whole=True),
+            Pass("score", _score_found, title="Score rows", reads=(VECTORS,), rows_per_item=aims.rows_per_item),
+        ]
 
     def reasons(self, rows: Shard, ctx: Ctx) -> list[list[Reason]]:
         return features.nearest(rows, ctx)
@@ -114,80 +94,6 @@ class Embedding:
         return features.seconds(params, rows) + rows * (5e-6 + 0.1e-6 * targets)
 
 
-def _rows_per_item(ctx: Ctx) -> int:
-    return 200_000
-
-
-# --- groups of targets ---
-
-
-def _groups(ctx: Ctx) -> list[NDArray[np.int64]]:
-    """The targets of each group, in the order of their first row; one group where there are none or they are ignored."""
-    names = ctx.target.groups if ctx.params.groups == "use" else ()
-    if not any(names):
-        return [np.arange(len(ctx.target))] if len(ctx.target) else []
-    told = np.array(names)
-    return [np.flatnonzero(told == name) for name in dict.fromkeys(names)]
-
-
-def _prototypes(ctx: Ctx) -> NDArray[np.float32]:
-    """float32[groups, d], of unit length."""
-    targets = features.target_vectors(ctx)
-    made = np.stack([targets[group].mean(axis=0) for group in _groups(ctx)])
-    length = np.linalg.norm(made, axis=1, keepdims=True)
-    return np.asarray(made / np.where(length > 0, length, 1), np.float32)
-
-
-def _turn_taking(ctx: Ctx) -> list[NDArray[np.int64]]:
-    """Who takes turns: the groups, or every target where there are none."""
-    groups = _groups(ctx)
-    return groups if len(groups) > 1 else [np.array([at]) for at in range(len(ctx.target))]
-
-
-# --- every row ---
-
-
-def _score(shard: Shard, ctx: Ctx) -> Part:
-    out, how = np.zeros(len(shard), np.float32), ctx.params.aggregation
-    if len(ctx.target):
-        aims = _prototypes(ctx) if how == "prototype" else features.target_vectors(ctx)
-        groups = _groups(ctx)
-        for rows, found in search.products(features.vectors(shard, ctx.params), aims):
-            if how == "mean":
-                out[rows] = np.mean([found[group].mean(axis=0, dtype=np.float64) for group in groups], axis=0)
-            else:
-                out[rows] = found.max(axis=0)
-            ctx.tick(rows.stop)
-    return scored(shard, out)
-
-
-# --- targets in turn ---
-
-
-def _list(shard: Shard, ctx: Ctx) -> Part:
-    who, keys = _turn_taking(ctx), as_bytes(shard.keys)
-    best = turns.Lists(len(who), turns.depth(ctx, len(who)))
-    for rows, found in search.products(features.vectors(shard, ctx.params), features.target_vectors(ctx)):
-        best.offer(np.stack([found[group].max(axis=0) for group in who]), keys[rows])
-        ctx.tick(rows.stop)
-    return best.part()
-
-
-def _merge(parts: Iterator[Part], ctx: Ctx) -> Value:
-    who = len(_turn_taking(ctx))
-    return turns.places(turns.merge(parts, who, turns.depth(ctx, who)), who, ctx.params.duplicates)
-
-
-def _place(shard: Shard, ctx: Ctx) -> Part:
-    """1 / (1 + place) for rows on a list; below them all others, by their best target."""
-    targets, scores = features.target_vectors(ctx), np.zeros(len(shard))
-    for rows, found in search.products(features.vectors(shard, ctx.params), targets):
-        scores[rows] = found.max(axis=0, initial=-1) - 3
-    listed, place = turns.listed(ctx["lists"], as_bytes(shard.keys))
-    scores[listed] = 1 / (1 + place)
-    return scored(shard, scores)
-
-
 # --- through an index ---
 
 
@@ -202,7 +108,7 @@ def _search(shard: Shard, ctx: Ctx) -> Part:
     top = min(LISTED, len(shard))
     _, exact = search.nearest(held, targets[probe], top)
     found = search.recall(exact, place[probe, :top])
-    who = _turn_taking(ctx)
+    who = aims.turn_taking(ctx)
     keys = as_bytes(shard.keys)
     best = turns.Lists(len(who), k)
     of = np.empty(len(targets), np.uint32)

@@ -52,7 +52,12 @@ def spec(params: Any) -> str:
 
 
 def name(params: Any) -> str:
-    """Of the feature set: the encoder's identity and the view. Raises `ParamsError` for a model that is not there."""
+    """Of the feature set: the encoder's identity and the view. Raises `ParamsError` for a model that is not there.
+
+    Parameters that make their vectors otherwise name the set themselves, as `feature_set()`.
+    """
+    if own := getattr(params, "feature_set", None):
+        return str(own())
     from selection.encoders import EncoderError, identity
 
     try:
