@@ -142,6 +142,7 @@ class Edits:
     stages: ClassVar[tuple[str, ...]] = ("edit", "check")
     templates: ClassVar[dict[str, Template]] = {"edit": _EDIT, "worsen": _WORSEN, "check": _CHECK}
     Params: ClassVar[type] = Params
+    novel: ClassVar[str] = "whole"
 
     def estimate(self, job: Job) -> int:
         groups = families(job.params.families)

@@ -53,7 +53,7 @@ _DEBATE = Template(
     action="Argue, then score both answers. One JSON object only.",
 )
 TEMPLATES = {
-    "draft": rivals.DRAFT, "review": rivals.REVIEW, "revise": rivals.REVISE, "judge": _JUDGE, "debate": _DEBATE,
+    "draft": rivals.DRAFT, "review": rivals.REVIEW, "revise": rivals.REVISE, "compare": _JUDGE, "debate": _DEBATE,
 }  # fmt: skip
 
 
@@ -121,7 +121,7 @@ def _voted(job: Job, orders: Sequence[tuple[Case, bool]]) -> Sides:
     focuses = JURY if job.params.judge == "jury" else ("",)
     requests = [
         job.request(
-            "judge", case.key, "swapped" if swapped else "straight", seat, data=_data(case, swapped) | {"focus": focus},
+            "compare", case.key, "swapped" if swapped else "straight", seat, data=_data(case, swapped) | {"focus": focus},
             schema=schema(
                 reason="string", verdict={"type": "string", "enum": ["A", "B", "tie"]},
                 strength={"type": "string", "enum": ["slight", "much"]},

@@ -72,9 +72,10 @@ class PreferencePairs:
     title: ClassVar[str] = "Preference pairs"
     summary: ClassVar[str] = "Two answers to one input, judged in both orders; what the orders agree on is a pair."
     needs: ClassVar[tuple[Need, ...]] = (Need("inputs", 2),)
-    stages: ClassVar[tuple[str, ...]] = ("draft", "review", "revise", "judge", "debate")
+    stages: ClassVar[tuple[str, ...]] = ("draft", "review", "revise", "compare", "debate")
     templates: ClassVar[dict[str, Template]] = JUDGES
     Params: ClassVar[type] = Params
+    novel: ClassVar[str] = "whole"
 
     def estimate(self, job: Job) -> int:
         params: Params = job.params

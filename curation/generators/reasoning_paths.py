@@ -172,6 +172,7 @@ class ReasoningPaths:
         "select": _SELECT, "adapt": _ADAPT, "structure": _STRUCTURE, "solve": _SOLVE, "check": _CHECK, "hinted": _HINTED,
     }  # fmt: skip
     Params: ClassVar[type] = Params
+    novel: ClassVar[str] = "whole"
 
     def estimate(self, job: Job) -> int:
         questions = min(len(job.sources.examples), -(-job.wanted // job.params.paths))

@@ -12,7 +12,7 @@ from typing import Any, ClassVar, NamedTuple
 from rapidfuzz import fuzz, process, utils
 
 from curation.generators import cards, trees, truth
-from curation.generators.base import Batch, Job, Need, Plan, Read, Replies, ask, slices
+from curation.generators.base import Batch, Job, Need, Plan, Read, Replies, Stopped, ask, slices
 from curation.generators.model import Candidate, Reply, Request, Sampling, Verdict
 from curation.generators.parsing import Unreadable
 from curation.generators.prompts import Template
@@ -157,7 +157,7 @@ def _propose(job: Job) -> Plan:
         for ident, read in grown:
             tree = trees.grown(tree, ident, unlike(read.value or [])[:most])
         if not tree:
-            raise Unreadable(f"no part of the field could be read: {found[0].why}")
+            raise Stopped(f"no part of the field could be read: {found[0].why}")
         job.report["tree"] = trees.to_json(tree)
         job.report["without_parts"] = [told(p) for p, r in zip(open_paths, found, strict=True) if not r.value]
         depth = len(open_paths[0]) + 1
