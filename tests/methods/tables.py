@@ -1,12 +1,14 @@
 """Rows for the laws: made by Hypothesis, cut into shards, run through a method with the product's own driver."""
 
 import itertools
+import json
 
 from hypothesis import strategies as st
 
 from curation.content import Content
 from selection.methods import METHODS, Budget, Ctx, Options, Row, Shard, Target, choose, parse_params
 from selection.methods.local import run_local
+from tests.tiny_lm import tiny
 
 # Few words, so that rows share some, repeat themselves, and tie.
 WORDS = ["sum", "add", "price", "apples", "train", "hour", "def", "return", "gene", "the", "of", "to", "is", "a"]
@@ -31,10 +33,26 @@ def cut_tables(draw):
     return rows, [rows[a:b] for a, b in itertools.pairwise(edges)]
 
 
-# In place of defaults that name the sentence encoder.
+# In place of defaults that name the sentence encoder or a language model of 135 million parameters.
 USUAL = {
+    "rds_plus": {"model": tiny(), "tokens": "64"},
+    "perplexity": {"model": tiny(), "tokens": "64"},
+    "ifd": {"model": tiny(), "tokens": "64"},
     "fusion": {"methods": "bm25, classifier:features=static, embedding"},
     "cascade": {"first": "bm25", "then": "embedding", "audit": "2"},
+    "less": {
+        "model": tiny(),
+        "learn": "text",
+        "epochs": "1",
+        "rows": "2",
+        "rank": "2",
+        "blocks": "1",
+        "tokens": "12",
+        "dims": "32",
+        "batch": "1",
+    },  # fmt: skip
+    "vote_k": {"language_model": tiny()},
+    "uncertainty": {"language_model": tiny(), "samples": "3", "tokens": "2"},
 }
 
 
@@ -62,6 +80,7 @@ def run(
     def open_item(item):
         held = shards[item.shard][item.start : item.stop]
         views = {view: [text for _, text, _ in held] for view in ("text", "prompt", "response")}
+        views["messages"] = [json.dumps([{"role": "user", "content": text}]) for _, text, _ in held]
         return Shard.of({"keys": [key for key, _, _ in held], "sources": [s for *_, s in held], **views}, item.start)
 
     if per_item:
