@@ -20,7 +20,7 @@ class Rows(NamedTuple):
     """Row r is index[start[r]:start[r+1]] (uint32, ascending, each once) and value (float32, above 0) at these places."""
 
     start: NDArray[np.int64]
-    index: NDArray[np.uint32]
+    index: NDArray[np.uint32]  # type: ignore[assignment]  # shadows tuple.index
     value: NDArray[np.float32]
 
     def __len__(self) -> int:  # type: ignore[override]
@@ -154,7 +154,9 @@ def pooled(value: NDArray[np.float32], index: NDArray[np.int64], tokens: NDArray
 
 
 @njit(cache=True, nogil=True)
-def _pool(value: Any, index: Any, start: Any, total: Any, out_index: Any, out_value: Any, ends: Any) -> None:
+def _pool(  # noqa: PLR0917
+    value: Any, index: Any, start: Any, total: Any, out_index: Any, out_value: Any, ends: Any
+) -> None:
     touched = np.empty(len(total), np.int64)
     at = 0
     for row in range(len(start) - 1):
@@ -195,7 +197,7 @@ def jaccard(rows: Rows, targets: NDArray[np.float32]) -> NDArray[np.float32]:
 
 
 @njit(cache=True, nogil=True)
-def _jaccard(start: Any, index: Any, value: Any, targets: Any, masses: Any, out: Any) -> None:
+def _jaccard(start: Any, index: Any, value: Any, targets: Any, masses: Any, out: Any) -> None:  # noqa: PLR0917
     shared = np.empty(targets.shape[1])
     for row in range(len(start) - 1):
         shared[:] = 0
@@ -219,7 +221,7 @@ def cosine(rows: Rows, targets: NDArray[np.float32]) -> NDArray[np.float32]:
 
 
 @njit(cache=True, nogil=True)
-def _cosine(start: Any, index: Any, value: Any, targets: Any, norms: Any, out: Any) -> None:
+def _cosine(start: Any, index: Any, value: Any, targets: Any, norms: Any, out: Any) -> None:  # noqa: PLR0917
     product = np.empty(targets.shape[1])
     for row in range(len(start) - 1):
         product[:] = 0

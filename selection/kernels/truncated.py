@@ -22,7 +22,7 @@ ROUNDING = 1e-6  # by which bounds are widened for what float32 takes off the ma
 class Stored(NamedTuple):
     """`index` uint32[n, m], `value` float32[n, m], `mass` and `rest` float32[n]."""
 
-    index: NDArray[np.uint32]
+    index: NDArray[np.uint32]  # type: ignore[assignment]  # shadows tuple.index
     value: NDArray[np.float32]
     mass: NDArray[np.float32]
     rest: NDArray[np.float32]
@@ -76,9 +76,10 @@ def sparse(stored: Stored) -> Rows:
     there = stored.value > 0
     start = np.concatenate([[0], np.cumsum(there.sum(axis=1))]).astype(np.int64)
     order = np.argsort(np.where(there, stored.index, np.iinfo(np.uint32).max), axis=1, kind="stable")
-    index, value = (np.take_along_axis(part, order, 1) for part in (stored.index, stored.value))
     there = np.take_along_axis(there, order, 1)
-    return Rows(start, index[there], value[there])
+    return Rows(
+        start, np.take_along_axis(stored.index, order, 1)[there], np.take_along_axis(stored.value, order, 1)[there]
+    )
 
 
 def dropped(stored: Stored) -> float:
@@ -115,7 +116,9 @@ def bounds(
 
 
 @njit(cache=True, nogil=True)
-def _bounds_one(index: Any, value: Any, mass: Any, rest: Any, aim: Any, target: Any, low: Any, high: Any) -> None:
+def _bounds_one(  # noqa: PLR0917
+    index: Any, value: Any, mass: Any, rest: Any, aim: Any, target: Any, low: Any, high: Any
+) -> None:
     """One target, nothing muted: the loop that a pool of millions goes through. float32 in lanes, added at the end."""
     lanes = 16
     shared, most = np.zeros(lanes, np.float32), np.zeros(lanes, np.float32)
@@ -152,7 +155,7 @@ def _bounds_one(index: Any, value: Any, mass: Any, rest: Any, aim: Any, target: 
 
 
 @njit(cache=True, nogil=True)
-def _bounds(
+def _bounds(  # noqa: PLR0917
     index: Any, value: Any, mass: Any, rest: Any, targets: Any, masses: Any, quiet: Any, any_muted: bool, low: Any,
     high: Any,
 ) -> None:  # fmt: skip

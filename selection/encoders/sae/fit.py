@@ -1,0 +1,111 @@
+"""Whether a sparse autoencoder fits a language model: the dimension, the depth, and how well it gives back what it reads.
+
+What a checkpoint says of its layer is never trusted. Old ones count what goes into a block, newer ones what comes out,
+so both are measured and the better one is taken.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+from selection.encoders.base import EncoderError
+from selection.encoders.causal import CausalLM
+from selection.encoders.sae.model import TopKSAE
+
+WORST = 0.5  # fraction of variance unexplained above which an autoencoder does not fit
+TOKENS = 2_048  # measured
+ROW = 256  # tokens of a row, at most
+
+
+@dataclass(frozen=True)
+class Fit:
+    """`layer`: the hidden states that the autoencoder reads, as `CausalLM.hidden` counts them; `fvu` there."""
+
+    layer: int
+    fvu: float
+
+
+def tokens_of(
+    lm: CausalLM, texts: Sequence[str], layer: int, *, most: int = ROW, first: int = 1
+) -> Iterator[tuple[Any, Any, Any]]:
+    """(rows int64[b], hidden float32[t, d], tokens int64[b]) batch by batch: the tokens of each row one after the other.
+
+    Padding and the `first` tokens of a row are left out: the first one's activations are an order of magnitude larger
+    than all others (Sun and others 2024, arXiv 2402.17762) and say nothing of the row. A row that has no other token
+    counts 0; a row without any is in no batch.
+    """
+    for rows, hidden, real in lm.hidden(lm.tokens(texts, most), layer):
+        mask = real.clone()
+        mask[:, :first] = False
+        yield rows, hidden[mask], mask.sum(dim=1).cpu().numpy()
+
+
+def fit(sae: TopKSAE, lm: CausalLM, layer: int | None = None, texts: Sequence[str] = ()) -> Fit:
+    """Measures at hidden states `layer` (None: what the autoencoder says) and the next, on about 2,000 tokens.
+
+    The text is Winnow's own sample; where the autoencoder does not fit it, `texts` (the target's) are tried, since it
+    may have been trained on rows of another kind. Raises `EncoderError` for another dimension, a layer that the model
+    does not have, and an FVU above 0.5.
+    """
+    wanted = sae.layer if layer is None else layer
+    if sae.d_in != lm.dims:
+        raise EncoderError(
+            f"The sparse autoencoder reads vectors of {sae.d_in} numbers, and {lm.identity} has {lm.dims}.",
+            "Take the model on which it was trained.",
+        )
+    if wanted is None:
+        raise EncoderError("Nothing says which layer the sparse autoencoder reads.", "Give the layer.")
+    if not 0 <= wanted <= lm.depth:
+        raise EncoderError(
+            f"The sparse autoencoder is for layer {wanted}, and {lm.identity} has {lm.depth}.",
+            "Take the model on which it was trained, or give another layer.",
+        )
+    found = _measured(sae, lm, wanted, ())
+    if found.fvu > WORST and texts:
+        found = min(found, _measured(sae, lm, wanted, tuple(texts[:64])), key=lambda each: each.fvu)
+    if found.fvu > WORST:
+        raise EncoderError(
+            f"The sparse autoencoder leaves {found.fvu:.0%} of the variance of layer {found.layer} unexplained, "
+            f"and {WORST:.0%} is the most.",
+            "It was trained on another model or another place in it (an MLP's output, say), or not for long enough.",
+        )
+    return found
+
+
+# Keyed by the objects themselves, of which a process holds a few.
+_done: dict[tuple[Any, ...], Fit] = {}
+
+
+def _measured(sae: TopKSAE, lm: CausalLM, wanted: int, texts: tuple[str, ...]) -> Fit:
+    key = (sae.identity or id(sae), lm.identity, lm.device, wanted, texts)
+    if key not in _done:
+        found = [Fit(layer, _fvu(sae, lm, layer, texts or sample())) for layer in {wanted, min(wanted + 1, lm.depth)}]
+        if len(_done) > 64:
+            _done.clear()
+        _done[key] = min(found, key=lambda each: (each.fvu, each.layer))
+    return _done[key]
+
+
+def _fvu(sae: TopKSAE, lm: CausalLM, layer: int, texts: Sequence[str]) -> float:
+    import torch
+
+    held, count = [], 0
+    for _, hidden, _ in tokens_of(lm, texts, layer):
+        held.append(hidden[: TOKENS - count].cpu())
+        count += len(held[-1])
+        if count >= TOKENS:
+            break
+    return sae.fvu(torch.cat(held)) if count > 1 else float("inf")
+
+
+@lru_cache(maxsize=1)
+def sample() -> tuple[str, ...]:
+    """Rows of all kinds, about 2,000 tokens of them, the same on every machine."""
+    from curation.sample import FAMILIES, pool
+
+    taken: dict[str, list[str]] = {family.name: [] for family in FAMILIES}
+    for row in pool():
+        if len(taken[row["source"]]) < 3:
+            taken[row["source"]].append("\n".join(filter(None, (row["instruction"], row["input"], row["output"]))))
+    return tuple(text for texts in taken.values() for text in texts)
