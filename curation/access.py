@@ -10,9 +10,12 @@ from curation.models import (
     Annotation,
     ApiToken,
     BulkChange,
+    Candidate,
     Demonstration,
+    Endpoint,
     Example,
     ExampleImport,
+    Generation,
     Invitation,
     Membership,
     Role,
@@ -198,3 +201,29 @@ def last_change(task: Task, number: str, deeds: Iterable[str]) -> BulkChange | N
     if not number.isdecimal() or len(number) > 18:
         return None
     return BulkChange.objects.filter(pk=int(number), task=task, undone_at=None, action__in=list(deeds)).first()
+
+
+def endpoint(user: User, endpoint_id: int, need: Role = VIEW) -> Endpoint:
+    """An endpoint of one of the user's teams, also an archived one: old runs name it."""
+    found = Endpoint.objects.filter(pk=endpoint_id).first()
+    if found is None:
+        raise Http404
+    found.team = team_of(user, found.team_id, need)
+    return found
+
+
+def generation(user: User, generation_id: int, need: Role = VIEW) -> Generation:
+    """A run of a task that is not deleted."""
+    found = Generation.objects.select_related("task", "endpoint", "job").filter(pk=generation_id).first()
+    if found is None or found.task.deleted_at is not None:
+        raise Http404
+    found.task.team = team_of(user, found.task.team_id, need)
+    return found
+
+
+def candidate(user: User, candidate_id: int, need: Role = VIEW) -> Candidate:
+    found = Candidate.objects.filter(pk=candidate_id).first()
+    if found is None:
+        raise Http404
+    found.generation = generation(user, found.generation_id, need)
+    return found
