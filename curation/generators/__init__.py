@@ -42,6 +42,21 @@ from curation.generators.prompts import PromptError, Template, render
 
 # One line a generator, in the order in which a person is offered them: name, module, class.
 _TABLE: dict[str, tuple[str, str]] = {
+    "self_guide": ("self_guide", "SelfGuide"),
+    "label_inputs": ("label_inputs", "LabelInputs"),
+    "from_passages": ("from_passages", "FromPassages"),
+    "promptagator": ("promptagator", "Promptagator"),
+    "rationale": ("rationale", "Rationale"),
+    "self_instruct": ("self_instruct", "SelfInstruct"),
+    "evolve": ("evolve", "Evolve"),
+    "variants": ("variants", "Variants"),
+    "taxonomy": ("taxonomy", "Taxonomy"),
+    "edits": ("edits", "Edits"),
+    "reasoning_paths": ("reasoning_paths", "ReasoningPaths"),
+    "preference_pairs": ("preference_pairs", "PreferencePairs"),
+    "checklist": ("checklist", "Checklist"),
+    "test_items": ("test_items", "TestItems"),
+    "extract": ("extract", "Extract"),
 }  # fmt: skip
 
 
