@@ -51,7 +51,8 @@ class Options:
 class Chain:
     """The filters of one run. It remembers what was emitted, so it belongs to one `Job` and starts anew at a replay.
 
-    novel: what of a candidate must be new: "asked" or, where several answers to one question are wanted, "whole".
+    novel: what of a candidate must be new: "asked"; "instruction", where many share an input; or "whole", where several
+    answers to one question are wanted.
     """
 
     def __init__(
@@ -113,9 +114,11 @@ class Chain:
         yield form.noise((asked(candidate, spec), *answers(candidate)), self.terms)
         if self.flag_refusals:
             yield form.refusal(candidate)
-        if self.novel == "asked":
+        if self.novel != "whole":
             yield likeness.copy_of_prompt(candidate, self.shown, spec, options.copied)
-            yield from self.known.verdicts(asked(candidate, spec), "the task")
+            # An open example that gets its answer here is no repetition of itself.
+            if self.known.exact.get(likeness.squeezed(text := self.known.text(candidate))) not in candidate.parents:
+                yield from self.known.verdicts(text, "the task")
         if self.held_out:
             yield self.held_out.verdict(candidate, spec)
         if options.language and spec.language:

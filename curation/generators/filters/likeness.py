@@ -48,7 +48,7 @@ class Pool:
 
 
 class Repeats:
-    """Texts that are there already. `text` chooses what of a candidate is compared: "asked" or "whole"."""
+    """Texts that are there already. `text` chooses what of a candidate is compared: "asked", "instruction", "whole"."""
 
     def __init__(self, spec: Spec, *, what: str, near: float | None, similar: float | None) -> None:
         self.spec, self.what = spec, what
@@ -58,6 +58,8 @@ class Repeats:
         self.pool = Pool(similar) if similar else None
 
     def text(self, candidate: Candidate) -> str:
+        if self.what == "instruction":
+            return candidate.instruction
         return asked(candidate, self.spec) if self.what == "asked" else whole(candidate, self.spec)
 
     def add(self, text: str, key: str) -> None:
