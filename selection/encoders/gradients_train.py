@@ -39,8 +39,8 @@ class Plan:
         total = self.steps(rows) * self.epochs
         rise = math.ceil(self.rising * total)
         if step < rise:
-            return self.rate * step / max(1, rise)
-        return self.rate * max(0.0, (total - step) / max(1, total - rise))
+            return self.rate * (step + 1) / rise
+        return self.rate * (total - step) / max(1, total - rise)
 
     def mean_rate(self, epoch: int, rows: int) -> float:
         """Over the steps of an epoch, from 0; without rows, as if each epoch were one step."""

@@ -14,7 +14,7 @@ from jobs.heartbeat import Beat
 from jobs.models import Job, Step
 from jobs.registry import Kind, PassPlan, StepPlan, register
 from selection import methods, picked, store
-from selection.methods.base import Part
+from selection.methods.base import Part, kept
 from selection.models import Pick, Run
 from selection.running import collecting, features, finishing
 from selection.running.inputs import Inputs, parts, reduce_name
@@ -95,7 +95,7 @@ def _map(inputs: Inputs, step: Step, beat: Beat) -> dict[str, Any]:
         shard = inputs.shards[item.shard]
         return {
             "shard": shard.pk,
-            "name": one.keeps(inputs.params),
+            "name": kept(one, ctx),
             "made": features.save(shard, item, part["features"]),
         }
     return {"path": store.save_part(inputs.run.pk, methods.dump(part)), "shard": item.shard}

@@ -187,7 +187,8 @@ class Pass(NamedTuple):
     `rows(ctx)` may name the places (int64, ascending) of the rows to look at; None means every row.
     `whole`: one item that is the whole pool, for what must see every row at once.
     `keeps(params)` names a feature set: the map returns {"features": float16[rows, d]}, which is kept beside the pool
-    and not computed again by any later run; such a pass has no reduce. The name tells encoder, settings and view.
+    and not computed again by any later run; such a pass has no reduce. The name tells encoder, settings and view;
+    `keyed(ctx)` is added to it where the vectors also depend on what earlier passes made, such as trained weights.
     """
 
     name: str
@@ -202,6 +203,14 @@ class Pass(NamedTuple):
     over: Callable[[Ctx], Sequence[Item]] | None = None
     whole: bool = False
     keeps: Callable[[Any], str] | None = None
+    keyed: Callable[[Ctx], str] | None = None
+
+
+def kept(step: Pass, ctx: Ctx) -> str:
+    """The whole name of the feature set that a pass keeps; "" for one that keeps none."""
+    if step.keeps is None:
+        return ""
+    return f"{step.keeps(ctx.params)}-{step.keyed(ctx)}" if step.keyed else step.keeps(ctx.params)
 
 
 VECTORS = "features"  # in `reads`: the feature sets made so far; a set's full name is known once there is a model

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from selection.methods.base import VECTORS, Ctx, Item, Method, Part, Pass, Shard, Value
+from selection.methods.base import VECTORS, Ctx, Item, Method, Part, Pass, Shard, Value, kept
 from selection.methods.params import ParamsError, parse_params
 
 Rows = Callable[[Ctx], NDArray[np.int64]]
@@ -108,7 +108,10 @@ class _Inside:
             rows=self.rows if self.few else step.rows and self.only,
             over=step.over and self.over,
             keeps=step.keeps and self.keeps,
+            keyed=step.keyed and self.keyed,
             reads=self.reads(),
+            # What makes vectors on the way does an encoder's work, so it belongs where encoders run.
+            queue="gpu" if self.few and any(made.queue == "gpu" for made in self.making) else step.queue,
         )
 
     @property
@@ -141,8 +144,10 @@ class _Inside:
         most = self.step.rows_per_item(self.one.ctx(ctx))
         if self.about is None or not self.few:
             return most
-        # Of few rows that are dear: about a thousand of them an item.
-        return max(1_000, min(most, int(ctx.rows * 1_000 / max(1, self.about(ctx)))))
+        # Of few rows that are dear: about a thousand of them an item, or two minutes of one core.
+        each = self.one.method.seconds(1_000, len(ctx.target), self.one.params) / 1_000
+        some = min(1_000.0, max(50.0, 120 / max(each, 1e-9)))
+        return max(1_000, min(most, int(ctx.rows * some / max(1, self.about(ctx)))))
 
     def only(self, ctx: Ctx) -> NDArray[np.int64] | None:
         return self.step.rows(self.one.ctx(ctx)) if self.step.rows else None
@@ -153,6 +158,9 @@ class _Inside:
     def keeps(self, params: Any) -> str:
         return self.step.keeps(self.one.params) if self.step.keeps else ""
 
+    def keyed(self, ctx: Ctx) -> str:
+        return self.step.keyed(self.one.ctx(ctx)) if self.step.keyed else ""
+
 
 def with_vectors(one: Component, shard: Shard, ctx: Ctx, making: Sequence[Pass] | None = None) -> Shard:
     """The same rows; the feature sets that `making` would have kept are made when they are asked for."""
@@ -160,12 +168,14 @@ def with_vectors(one: Component, shard: Shard, ctx: Ctx, making: Sequence[Pass] 
         making = [step for step in one.method.passes(one.params) if step.keeps]
     if not making:
         return shard
-    makers = {f"features:{step.keeps(one.params)}": step.map for step in making if step.keeps}
+    inner = one.ctx(ctx)
 
     def load(name: str) -> Any:
-        if name in makers:
-            return makers[name](shard, one.ctx(ctx))["features"]
-        return shard.array(name) if name.startswith("features:") else shard[name]
+        if not name.startswith("features:"):
+            return shard[name]
+        # Only now: the name of a set may hang on what the passes before this one made.
+        maker = next((step.map for step in making if f"features:{kept(step, inner)}" == name), None)
+        return maker(shard, inner)["features"] if maker else shard.array(name)
 
     return Shard(len(shard), load, shard.start, offset=shard.offset, picked=shard.places)
 

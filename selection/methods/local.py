@@ -32,6 +32,7 @@ from selection.methods.base import (
     no_tick,
     whole,
 )
+from selection.methods.base import kept as kept_name
 from selection.methods.budget import Budget
 from selection.methods.choose import Chosen, Options, Place, Row, choose
 from selection.methods.params import ParamsError, parse_params
@@ -184,12 +185,12 @@ def run_local(
     for step in method.passes(ctx.params):
         look = _Looking(open_item, shard_sizes, kept, step.rows(ctx) if step.rows else None)
         todo = _todo(step, ctx, shard_sizes, processes)
-        if step.keeps and (name := f"features:{step.keeps(ctx.params)}") in kept:
+        if step.keeps and (name := f"features:{kept_name(step, ctx)}") in kept:
             continue
         todo = [item for item in todo if look.has(item)]
         if on_pass:
             on_pass(step, len(todo))
-        if processes <= 1 or len(todo) < 2 or step.keeps:  # an encoder uses all cores by itself
+        if processes <= 1 or len(todo) < 2 or step.keeps or step.queue == "gpu":  # an encoder uses all cores by itself
             parts = _mapped(step, ctx, todo, look.open)
         else:
             parts = _mapped_apart(step, ctx, todo, look, (method, processes))

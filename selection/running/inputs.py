@@ -30,6 +30,7 @@ from selection.methods.base import (
     Target,
     Value,
     items,
+    kept,
     no_tick,
     whole,
 )
@@ -163,7 +164,7 @@ class Inputs:
         if one.whole:
             return whole(ctx.rows)
         if one.keeps is not None:
-            return features.missing(self.shards, one.keeps(self.params))
+            return features.missing(self.shards, kept(one, ctx))
         # No core idles over a pool that the method would leave in one piece; how it is cut changes no score.
         pieces = min(2 * slots(one.queue), int(self.method.seconds(ctx.rows, len(ctx.target), ctx.params)))
         wanted = max(1, round(one.rows_per_item(ctx) / self.length_factor))

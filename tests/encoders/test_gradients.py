@@ -226,6 +226,17 @@ def test_the_same_seed_trains_the_same(lora, rows):
     assert np.isnan(loss)
 
 
+def test_the_gradients_foretell_how_a_step_on_one_row_changes_the_loss_of_another(lora, rows):
+    """What the method rests on: l(v; θ - η Γ(x)) - l(v; θ) ≈ -η ⟨∇l(v), Γ(x)⟩ (Pruthi and others 2020; LESS, §2)."""
+    weights, first, second = drawn(lora), drawn(lora, 2) * 0.01, drawn(lora, 3) ** 2
+    moves = direction(torch.from_numpy(gradients_of(lora, rows[:3], weights)), first, second)
+    own = torch.from_numpy(gradients_of(lora, rows[3:4], weights))[0]
+    for move in moves:
+        rate = 1e-3 / float(move.norm())
+        (_, _, before), (_, _, after) = (next(lora.gradients(rows[3:4], at)) for at in (weights, weights - rate * move))
+        assert float(after - before) == pytest.approx(-rate * float(own @ move), rel=0.02, abs=2e-7)
+
+
 def test_features_are_projected_gradients_of_unit_length(lora, rows):
     state = State(drawn(lora).numpy(), drawn(lora, 2).numpy(), drawn(lora, 3).numpy() ** 2)
     full = gradients_of(lora, rows, torch.from_numpy(state.weights))[:6]

@@ -44,7 +44,7 @@ USUAL = {
         "model": tiny(),
         "learn": "text",
         "epochs": "1",
-        "rows": "2",
+        "warmup": "2",
         "rank": "2",
         "blocks": "1",
         "tokens": "12",
