@@ -53,7 +53,10 @@ def apply(gold: Sequence[Item], rules: Rules) -> tuple[Item, ...]:
     if rules.nested != "all":
         items = _flat(items, longest=rules.nested == "longest")
     if rules.repeats == "once":
-        items = list({(item.type, item.text): item for item in reversed(items)}.values())[::-1]
+        first: dict[tuple[str, str], Item] = {}
+        for item in items:
+            first.setdefault((item.type, item.text), item)
+        items = list(first.values())
     if rules.many == "first":
         items = items[:1]
     if rules.order == "type":
