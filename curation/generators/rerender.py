@@ -124,7 +124,11 @@ def _escape(text: str, marks: str) -> str:
     text = text.replace("\\", "\\\\").replace("\n", "\\n").replace("\r", "\\r")
     for mark in marks:
         text = text.replace(mark, "\\" + mark)
-    return "".join(f"\\u{ord(char):04x}" if char in _BREAKS else char for char in text)
+    inner = len(text) - len(text.lstrip()), len(text.rstrip())  # white space at the ends would be lost when it is read
+    return "".join(
+        f"\\u{ord(char):04x}" if char in _BREAKS or not inner[0] <= at < inner[1] else char
+        for at, char in enumerate(text)
+    )
 
 
 _BREAKS = "\x0b\x0c\x1c\x1d\x1e\x85\u2028\u2029"  # also end a line for some readers
