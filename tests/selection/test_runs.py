@@ -16,9 +16,13 @@ from selection.actions import runs as actions
 from selection.methods import select
 from selection.models import Pick, Pool, Run, Target
 from tests.selection import made
+from tests.tiny_lm import tiny
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
+LESS = {
+    "model": tiny(), "epochs": 2, "warmup": 8, "rank": 2, "blocks": 1, "tokens": 48, "dims": 64, "batch": 1, "rate": 0.01,
+}  # fmt: skip
 CASES = [
     ("random", {}, {}, "25"),
     ("random", {"balance": "source"}, {}, "10%"),
@@ -40,6 +44,11 @@ CASES = [
     ("k_center", {}, {}, "20"),
     ("semdedup", {}, {}, "20"),
     ("dedup", {}, {}, "20"),
+    ("rds_plus", {"model": tiny(), "tokens": 64}, {}, "20"),
+    ("perplexity", {"model": tiny(), "tokens": 64}, {}, "20"),
+    ("ifd", {"model": tiny(), "tokens": 64}, {}, "20"),
+    ("cascade", {"first": "bm25", "then": f"rds_plus:model={tiny()};tokens=64", "audit": 20}, {}, "10"),
+    ("less", LESS, {}, "20"),
 ]
 
 
