@@ -272,7 +272,7 @@ def load(name: str = PACKAGED, device: str = "auto", precision: str = "auto", th
     return _made(files, named, device, "float64" if exact else precision_of(device, precision), threads)
 
 
-@lru_cache(maxsize=4)
+@lru_cache(maxsize=2)  # as many as `load_files` keeps
 def _made(files: Files, named: str, device: str, precision: str, threads: int | None) -> CausalLM:
     model, tokenizer = load_files(files, device, precision)
     return CausalLM(model, tokenizer, named, device=device, precision=precision, threads=threads)

@@ -95,13 +95,41 @@ def load_files(files: Files, device: str, precision: str) -> tuple[Any, Any]:
         with warnings.catch_warnings(), _quiet():
             warnings.simplefilter("ignore")  # notes of the libraries to one another
             tokenizer = transformers.AutoTokenizer.from_pretrained(files.folder, **common)
-            model = transformers.AutoModelForCausalLM.from_pretrained(files.folder, dtype=kind, **safe, **common)
+            model, told = transformers.AutoModelForCausalLM.from_pretrained(
+                files.folder, dtype=kind, output_loading_info=True, **safe, **common
+            )
             model.to(device).eval().requires_grad_(False)
+        _complete(files.folder.name, told)
+        _looks_back(files.folder.name, model)
+    except EncoderError:
+        raise
     except Exception as error:
         raise _said(files.folder.name, error) from error
     finally:
         transformers.utils.logging.set_verbosity(level)
     return model, tokenizer
+
+
+def _complete(name: str, told: dict[str, Any]) -> None:
+    """Raises `EncoderError` where weights were drawn by chance because the files hold none."""
+    if missing := sorted(told.get("missing_keys", ())):
+        raise EncoderError(
+            f"The files of {name} lack {len(missing)} of the model's weights, such as {missing[0]}.",
+            "Fetch the model again; an encoder or an adapter is not a causal language model.",
+        )
+
+
+def _looks_back(name: str, model: Any) -> None:
+    """Raises `EncoderError` for a model whose tokens see those after them: batches would change its numbers."""
+    import torch
+
+    with torch.inference_mode():
+        ids = torch.tensor([[1, 2, 3], [1, 2, 4]], device=model.device)
+        one, other = model.base_model(input_ids=ids, use_cache=False).last_hidden_state[:, :2].float()
+    if not torch.allclose(one, other, rtol=0.05, atol=0.05):
+        raise EncoderError(
+            f"In {name} a token sees those that follow, so it is no causal language model.", "Choose a decoder."
+        )
 
 
 @contextlib.contextmanager
