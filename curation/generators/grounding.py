@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 
 from curation.generators.filters.texts import grams, normal, words
 from curation.generators.model import Verdict
-from curation.generators.parsing import Unreadable
+from curation.generators.parsing import Unreadable, whole
 from curation.generators.passage_types import Kind
 
 PLACEHOLDER = "{{context}}"
@@ -13,7 +13,6 @@ PIPE = "<|pipe|>"
 COPIED = 0.8  # share of the 4-grams of a summary that may stand in the passage
 COPIED_WORDS = 4
 
-# Kinds that can be asked without the passage at hand: none; a kind that speaks of it needs it.
 _PLACE = re.compile(r"\{\{\s*context\s*\}\}")
 
 
@@ -100,14 +99,18 @@ def _choice(kind: Kind, instruction: str, output: str, options: Sequence[str]) -
     if kind.short == "mcqa" and named and len(different) < 3:
         return f"It has {len(different)} different options; 3 are the least."
     if named:
-        missing = [one for one in named if normal(one) not in normal(instruction)]
+        missing = [one for one in named if not _named(one, instruction)]
         if missing:
             return f"The option “{missing[0][:60]}” does not stand in the instruction."
         return "" if normal(output) in different else "The answer is none of the options."
     # Without a list of options the answer must be named in the instruction, or be one that the kind has.
     if normal(output) in {normal(label) for label in kind.labels}:
         return ""
-    return "" if normal(output) in normal(instruction) else "The answer is not named in the instruction."
+    return "" if _named(output, instruction) else "The answer is not named in the instruction."
+
+
+def _named(text: str, instruction: str) -> bool:
+    return bool(re.search(whole(normal(text)), normal(instruction)))
 
 
 def _question(output: str, passage: str) -> str:

@@ -164,7 +164,7 @@ def label(text: str, labels: Sequence[str]) -> str:
             return one
     found = []
     for one in sorted(labels, key=lambda one: (-len(one), one)):
-        pattern = _whole(one.casefold())
+        pattern = whole(one.casefold())
         if re.search(pattern, held):
             found.append(one)
             held = re.sub(pattern, "\x00", held)
@@ -186,7 +186,7 @@ def yes_no(text: str) -> bool:
     raise Unreadable("the answer is neither yes nor no")
 
 
-def _whole(word: str) -> str:
+def whole(word: str) -> str:
     """A pattern for the word where no letter or digit goes on at its ends; CJK has no ends of words."""
     before = r"(?<!\w)" if word[:1].isalnum() and not _CJK.match(word[:1]) else ""
     after = r"(?!\w)" if word[-1:].isalnum() and not _CJK.match(word[-1:]) else ""
