@@ -46,12 +46,9 @@ class Client:
             return Outcome(Then.AGAIN, "timeout", f"no answer within {self.seconds:g} s", seconds=_since(began))
         except openai.APIStatusError as error:
             return of_status(error.status_code, dict(error.response.headers), error.body)
+        except RefusedAddress as error:
+            raise Fault("endpoint.unreachable", name=self.endpoint.name, host=error.host, why=error.why) from None
         except openai.APIConnectionError as error:
-            refused = _refusal(error)
-            if refused is not None:
-                raise Fault(
-                    "endpoint.unreachable", name=self.endpoint.name, host=refused.host, why=refused.why
-                ) from None
             said = str(error.__cause__ or error) or type(error.__cause__ or error).__name__
             return Outcome(Then.AGAIN, "connection", said[:500], seconds=_since(began))
         return _read(answer, _since(began))
@@ -69,11 +66,3 @@ def _read(answer: Any, seconds: float) -> Outcome:
 
 def _since(began: float) -> float:
     return round(time.monotonic() - began, 4)
-
-
-def _refusal(error: BaseException | None) -> RefusedAddress | None:
-    while error is not None:
-        if isinstance(error, RefusedAddress):
-            return error
-        error = error.__cause__ or error.__context__
-    return None

@@ -17,11 +17,19 @@ from curation.models import Endpoint, EndpointPace, Generation, ModelRequest, Sp
 from curation.synthesis import outcomes
 from curation.synthesis.asks import Ask, Broke, Ending, Go, Grant, Known, Lost, Wait
 from curation.synthesis.outcomes import Then
+from jobs.conf import lease_seconds
+from jobs.errors import LeaseLost
 
 ENDED_BY_ITSELF = ("stop", "eos", "end_turn", "stop_sequence")
 MARGIN = 30.0  # seconds that a lease outlasts the longest answer
 LOOK_AGAIN = 1.0  # seconds, when somebody else has just asked the same
 
+# A process that stands still must not hold the pace of an endpoint for long; and one whose step is somebody else's by
+# now asks for nothing more.
+ENTER = """
+SELECT set_config('idle_in_transaction_session_timeout', %(idle)s, true),
+  EXISTS (SELECT 1 FROM jobs_step WHERE token = %(token)s AND state = 'leased')
+"""
 FIND = """
 SELECT id, key, state, response, reason, error, generation_id, state = 'claimed' AND leased_until > now() AND NOT
   (generation_id IS NOT DISTINCT FROM %(generation)s) FROM curation_modelrequest
@@ -125,6 +133,8 @@ class Store:
         grants: dict[str, Grant] = {}
         rows: dict[str, int] = {}
         with transaction.atomic(), connection.cursor() as cursor:
+            if not self._enter(cursor):
+                raise LeaseLost
             self._look(cursor, asks, grants, rows)
             open_asks = [ask for ask in asks if ask.key not in grants]
             if open_asks:
@@ -195,11 +205,17 @@ class Store:
     def end(self, endings: Sequence[Ending]) -> None:
         """Answers, failures and returns with what they cost, once, however often it is called for a row."""
         with transaction.atomic(), connection.cursor() as cursor:
+            self._enter(cursor)
             cost = sum((one.cost for one in endings), Decimal(0))
             cursor.execute(SETTLE, self.facts | _settling(endings))
             if cost:
                 cursor.execute(SPEND, self.facts | {"cost": cost})
             cursor.execute(END, self.facts | {"endings": _dumps([_ended(one) for one in endings])})
+
+    def _enter(self, cursor: Any) -> bool:
+        """Whether the step is still ours."""
+        cursor.execute(ENTER, self.facts | {"idle": str(int(lease_seconds() * 1000))})
+        return bool(cursor.fetchone()[1])
 
     def release(self) -> None:
         """What this run still holds is ready for others."""

@@ -30,8 +30,8 @@ def until(condition: Callable[[], object], seconds: float = 20.0, what: Callable
 class Plant:
     """A broker and the workers that were started on it; all of them end with the test."""
 
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
+    def __init__(self, folder: Path, app: str = "tests.jobs.app", **env: str) -> None:
+        self.folder, self.app, self.env = folder, app, env
         # From a random port on: the package's own search begins at the same one in every process.
         self.server = ValkeyServer(port=free_port(secrets.randbelow(20_000) + 20_000), data_dir=folder / "broker")
         self.workers: list[subprocess.Popen] = []
@@ -52,11 +52,11 @@ class Plant:
     def celery(self, name: str, *options: str) -> subprocess.Popen:
         db = settings.DATABASES["default"]
         address = f"postgresql://{db['USER']}:{quote(db['PASSWORD'])}@{db['HOST']}:{db['PORT']}/{quote(db['NAME'])}"
-        command = [sys.executable, "-m", "celery", "-A", "tests.jobs.app", *options]
+        command = [sys.executable, "-m", "celery", "-A", self.app, *options]
         with (self.folder / f"{name}.log").open("ab") as log:
             process = subprocess.Popen(
                 command, cwd=ROOT, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True,
-                env=os.environ | {"DATABASE_URL": address, "BROKER_URL": self.url},
+                env=os.environ | {"DATABASE_URL": address, "BROKER_URL": self.url} | self.env,
             )  # fmt: skip
         self.workers.append(process)
         return process
