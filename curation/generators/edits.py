@@ -240,11 +240,16 @@ def line(job: Job, work: Work) -> str:
 def _ruled(job: Job, work: Work) -> Pair:
     if not work.change:
         return Pair(work.text, work.text)
-    rng = Random(job.chance.number("damage", work.number))  # noqa: S311  (a seeded draw, no secret)
-    damaged = work.text
-    for family in reversed(work.families):  # the last edit is undone first
-        way = corruption.RULES[family]
-        damaged = corruption.grammar(damaged, rng, job.params.damage) if family == "grammar" else way(damaged, rng)
+    share = job.params.damage
+    for attempt in range(4):  # one slip in a long text may be too little: then more
+        rng = Random(job.chance.number("damage", work.number, attempt))  # noqa: S311  (a seeded draw, no secret)
+        damaged = work.text
+        for family in reversed(work.families):  # the last edit is undone first
+            way = corruption.RULES[family]
+            damaged = corruption.grammar(damaged, rng, share) if family == "grammar" else way(damaged, rng)
+        if distance(damaged, work.text) >= job.params.least:
+            break
+        share = min(0.5, 2 * share)
     return Pair(damaged, work.text)
 
 
@@ -298,7 +303,7 @@ def _emit(job: Job, work: Work, pair: Pair, check: Read[bool] | None) -> None:
     job.emit(
         Candidate(
             key=f"edit/{work.number}", instruction=line(job, work), input=pair.source, outputs=(pair.target,),
-            meta={"families": list(work.families), "way": work.way, "changed": work.change}, parents=(work.source.key,),
+            meta={"families": list(work.families), "way": work.way, "unchanged": not work.change}, parents=(work.source.key,),
             requests=(*pair.requests, *(check.requests if check else ())), verdicts=tuple(found),
         )
     )  # fmt: skip

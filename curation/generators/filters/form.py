@@ -53,6 +53,8 @@ def empty(candidate: Candidate, spec: Spec) -> Verdict:
         said = "It asks nothing."
     elif texts and not all(text.strip() for text in texts):
         said = "An answer is empty."
+    elif candidate.meta.get("unchanged"):  # a text with nothing to correct is an answer to "correct it"
+        said = ""
     elif candidate.outputs and any(text.strip() == candidate.input.strip() for text in candidate.outputs):
         said = "The answer is the input."
     return Verdict("empty", 1, not said, said)
