@@ -39,6 +39,7 @@ _TABLE = {
     "classifier": ("selection.methods.classifier", "Classifier"),
     "dsir": ("selection.methods.dsir", "Dsir"),
     "embedding": ("selection.methods.embedding", "Embedding"),
+    "mona": ("selection.methods.mona", "Mona"),
     "rds_plus": ("selection.methods.rds_plus", "RdsPlus"),
     "less": ("selection.methods.less", "Less"),
     "tsds": ("selection.methods.tsds", "Tsds"),

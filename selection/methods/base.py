@@ -186,7 +186,7 @@ class Pass(NamedTuple):
 
     `rows(ctx)` may name the places (int64, ascending) of the rows to look at; None means every row.
     `whole`: one item that is the whole pool, for what must see every row at once.
-    `keeps(params)` names a feature set: the map returns {"features": float16[rows, d]}, which is kept beside the pool
+    `keeps(params)` names a feature set: the map returns {"features": float16 or uint8 [rows, d]}, which is kept beside the pool
     and not computed again by any later run; such a pass has no reduce. The name tells encoder, settings and view;
     `keyed(ctx)` is added to it where the vectors also depend on what earlier passes made, such as trained weights.
     """
@@ -263,6 +263,8 @@ class Reason:
     kind "shared": data {"parts": [stretches of text that row and target share]}
     kind "terms": data {"terms": [[term, weight], ...]}, largest weight first
     kind "rules": data {"rules": [[name, value from 0 to 1, weight], ...]}
+    kind "features": data {"features": [[feature, value in the row, value in the target, the smaller], ...], "shared":
+    float}, largest first; the smaller ones of all features add up to `shared`
     kind "chance": no data
     """
 

@@ -33,11 +33,14 @@ def missing(shards: Sequence[models.Shard], name: str) -> list[Item]:
 
 
 def save(shard: models.Shard, item: Item, vectors: NDArray[Any]) -> dict[str, Any]:
-    """Write one file; what `note` needs. Raises `ValueError` for an array of the wrong shape."""
+    """Write one file, bytes (uint8) as they are and numbers as float16; what `note` needs.
+
+    Raises `ValueError` for an array of the wrong shape.
+    """
     if vectors.ndim != 2 or len(vectors) != item.rows:
         raise ValueError(f"a feature set of {item.rows} rows cannot have the shape {vectors.shape}")
     with store.ByContent(f"features/{shard.pool_id}", "npy") as file:
-        np.lib.format.write_array(file, np.ascontiguousarray(vectors, np.float16), allow_pickle=False)  # type: ignore[arg-type]
+        np.lib.format.write_array(file, np.ascontiguousarray(vectors, _kind(vectors)), allow_pickle=False)  # type: ignore[arg-type]
     return {
         "start": item.start, "stop": item.stop, "dims": vectors.shape[1], "path": file.path, "sha256": file.sha256,
         "bytes": file.size,
@@ -49,8 +52,8 @@ def note(shard_id: int, name: str, made: dict[str, Any]) -> None:
     models.Feature.objects.bulk_create([models.Feature(shard_id=shard_id, name=name, **made)], ignore_conflicts=True)
 
 
-def of_shard(shard: models.Shard, name: str, start: int = 0, stop: int | None = None) -> NDArray[np.float16]:
-    """float16[rows, dims] of these rows; a memory map where they lie in one file. Raises `Fault` store.missing."""
+def of_shard(shard: models.Shard, name: str, start: int = 0, stop: int | None = None) -> NDArray[Any]:
+    """float16 (or uint8) [rows, dims] of these rows; a memory map where they lie in one file. Raises `Fault` store.missing."""
     stop = shard.rows if stop is None else stop
     files = models.Feature.objects.filter(shard=shard, name=name, start__lt=stop, stop__gt=start).order_by("start")
     found = [_open(one)[max(start - one.start, 0) : stop - one.start] for one in files]
@@ -59,8 +62,8 @@ def of_shard(shard: models.Shard, name: str, start: int = 0, stop: int | None = 
     return found[0] if len(found) == 1 else np.concatenate(found) if found else np.empty((0, 1), np.float16)
 
 
-def of_pool(shards: Iterable[models.Shard], name: str) -> NDArray[np.float16]:
-    """float16[rows, dims] of all shards one after the other, as a memory map that ends with the process."""
+def of_pool(shards: Iterable[models.Shard], name: str) -> NDArray[Any]:
+    """float16 (or uint8) [rows, dims] of all shards one after the other, as a memory map that ends with the process."""
     held = [shard for shard in shards if shard.rows]
     files = list(models.Feature.objects.filter(shard__in=held, name=name))
     if not files:
@@ -68,8 +71,8 @@ def of_pool(shards: Iterable[models.Shard], name: str) -> NDArray[np.float16]:
     folder = Path(settings.VAR) / "cache"
     folder.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryFile(dir=folder) as file:  # the map holds the file open; its name is gone at once
-        whole: NDArray[np.float16] = np.memmap(
-            file, np.float16, "w+", shape=(sum(shard.rows for shard in held), files[0].dims)
+        whole: NDArray[Any] = np.memmap(
+            file, _open(files[0]).dtype, "w+", shape=(sum(shard.rows for shard in held), files[0].dims)
         )
     at = 0
     for shard in held:
@@ -78,6 +81,10 @@ def of_pool(shards: Iterable[models.Shard], name: str) -> NDArray[np.float16]:
     return whole
 
 
-def _open(one: models.Feature) -> NDArray[np.float16]:
-    found: NDArray[np.float16] = np.load(store.local_path(one.path, one.sha256), mmap_mode="r", allow_pickle=False)
+def _kind(vectors: NDArray[Any]) -> type[np.uint8] | type[np.float16]:
+    return np.uint8 if vectors.dtype == np.uint8 else np.float16
+
+
+def _open(one: models.Feature) -> NDArray[Any]:
+    found: NDArray[Any] = np.load(store.local_path(one.path, one.sha256), mmap_mode="r", allow_pickle=False)
     return found

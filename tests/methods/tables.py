@@ -9,6 +9,7 @@ from curation.content import Content
 from selection.methods import METHODS, Budget, Ctx, Options, Row, Shard, Target, choose, parse_params
 from selection.methods.local import run_local
 from tests.tiny_lm import tiny
+from tests.tiny_sae import tiny_sae
 
 # Few words, so that rows share some, repeat themselves, and tie.
 WORDS = ["sum", "add", "price", "apples", "train", "hour", "def", "return", "gene", "the", "of", "to", "is", "a"]
@@ -35,6 +36,7 @@ def cut_tables(draw):
 
 # In place of defaults that name the sentence encoder or a language model of 135 million parameters.
 USUAL = {
+    "mona": {"sae": tiny_sae(), "tokens": "64", "entries": "64"},
     "rds_plus": {"model": tiny(), "tokens": "64"},
     "perplexity": {"model": tiny(), "tokens": "64"},
     "ifd": {"model": tiny(), "tokens": "64"},

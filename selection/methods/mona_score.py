@@ -1,0 +1,228 @@
+"""From features to one order: likeness to prototypes or targets, exact or between bounds, and targets in turn."""
+
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from selection.kernels import search, sparse, truncated
+from selection.kernels.sparse import Rows
+from selection.methods import aims, features, turns
+from selection.methods.base import Ctx, Part, Shard, Value, as_bytes, scored
+from selection.methods.mona_read import layer_of, muted_of, read, read_hidden
+
+DIGITS = 5  # of a score: what is beyond hangs on how rows were batched
+SPARE = 20  # rows beyond those asked for whose order is exact too, and a tenth of them
+BLOCK = 1_000
+
+
+class Sides(NamedTuple):
+    """`table` float32[width, C]: what rows are held against; `who`: the columns of each side that has a score."""
+
+    table: NDArray[np.float32]
+    who: list[NDArray[np.int64]]
+
+
+def target_rows(ctx: Ctx) -> Rows:
+    """The targets' features, without those that are muted."""
+    return Rows.of(ctx["target"]).without(muted_of(ctx.params))
+
+
+def sides(ctx: Ctx) -> Sides:
+    """prototype: the mean of the targets, or of each group; max: every target; both have one score, the best.
+
+    round_robin: every target, and a score for each of those that take turns.
+    """
+    count = len(ctx.target)
+    if ctx.params.codes == "hidden":
+        made = np.ascontiguousarray(ctx["target"]["vectors"].T)
+    else:
+        made = sparse.table(target_rows(ctx), int(ctx["target"]["latents"][0]))
+    if ctx.params.aggregation == "round_robin":
+        return Sides(made, aims.turn_taking(ctx))
+    if ctx.params.aggregation == "prototype" and count:
+        made = np.stack([made[:, group].mean(axis=1, dtype=np.float64) for group in aims.groups(ctx)], axis=1)
+    return Sides(np.ascontiguousarray(made, np.float32), [np.arange(made.shape[1])])
+
+
+def best(found: NDArray[np.float32], side: Sides) -> NDArray[np.float32]:
+    """float32[n, S] of float32[n, C]: of each side its best column."""
+    return np.stack([found[:, at].max(axis=1, initial=0) for at in side.who], axis=1)
+
+
+def read_scores(shard: Shard, ctx: Ctx, side: Sides) -> NDArray[np.float32]:
+    """float32[rows, S] of rows that are read now; nothing is kept of them."""
+    texts = shard[ctx.params.view]
+    if ctx.params.codes == "hidden":
+        vectors, found = read_hidden(texts, ctx, layer_of(ctx), shard.keys), np.zeros((len(shard), len(side.table.T)))
+        for block, products in search.products(vectors, np.ascontiguousarray(side.table.T)):
+            found[block] = products.T
+        return np.asarray(np.round(best(found.astype(np.float32), side), DIGITS), np.float32)
+    rows = read(texts, ctx, layer_of(ctx), shard.keys).without(muted_of(ctx.params))
+    how = sparse.jaccard if ctx.params.measure == "jaccard" else sparse.cosine
+    return np.asarray(np.round(best(how(rows, side.table), side), DIGITS), np.float32)
+
+
+# --- what is kept ---
+
+
+def stored(shard: Shard, ctx: Ctx) -> NDArray[np.uint8]:
+    """The kept features of some rows, as `truncated.unpack` reads them."""
+    found = shard.array(features.column(ctx.params))
+    return found if len(found) else np.empty((0, truncated.row_bytes(2)), np.uint8)
+
+
+def bounds(shard: Shard, ctx: Ctx, side: Sides) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """(low, high) float32[rows, S] of kept features. A best of several lies between the bests of their bounds."""
+    quiet = np.zeros(len(side.table), np.bool_)
+    quiet[muted_of(ctx.params)] = True
+    low, high = truncated.bounds(stored(shard, ctx), side.table, quiet)
+    return best(low, side), best(high, side)
+
+
+def bound(shard: Shard, ctx: Ctx) -> Part:
+    """Rows that may be wanted, with their bounds; "mid" of all where there is one side."""
+    side = sides(ctx)
+    low, high = bounds(shard, ctx, side)
+    ctx.tick(len(shard))
+    places = shard.places
+    found, depth = [], _depth(ctx, len(side.who))
+    for at in range(len(side.who)):
+        floor = _largest(low[:, at], depth)
+        mine = np.flatnonzero(high[:, at] >= floor)
+        found.append((np.full(len(mine), at, np.uint32), places[mine], low[mine, at], high[mine, at]))
+    held = truncated.unpack(stored(shard, ctx)) if len(shard) else None
+    part = dict(zip(("side", "place", "low", "high"), map(np.concatenate, zip(*found, strict=True)), strict=True))
+    part["dropped"] = np.array([truncated.dropped(held) * len(shard) if held else 0.0])
+    part["rows"] = np.array([len(shard)])
+    part["width"] = np.array([(high - low).max(axis=1).sum(dtype=np.float64)])
+    if len(side.who) == 1:
+        part |= {"all": places, "mid": (low[:, 0] + high[:, 0]) / 2}
+    return part
+
+
+def near_cut(parts: Iterator[Part], ctx: Ctx) -> Value:
+    """ "again": places, ascending, of the rows whose bounds do not say whether they are among those asked for.
+
+    With one side that is every row that may stand on either side of a cut between the rows asked for and a tenth
+    more. Where targets take turns, every row that one of them may name.
+    """
+    held = list(parts)
+    many = 1 if ctx.params.aggregation != "round_robin" else len(aims.turn_taking(ctx))
+    names = ("side", "place", "low", "high")
+    side, place, low, high = (np.concatenate([part[name] for part in held]) if held else np.empty(0) for name in names)
+    again = []
+    for at in range(many):
+        mine = np.flatnonzero(side == at)
+        may = (high[mine] >= _largest(low[mine], _depth(ctx, many))) & (high[mine] > low[mine])
+        if many == 1:
+            may &= low[mine] <= _largest(high[mine], wanted(ctx) + 1)
+        again.append(place[mine[may]])
+    made: Value = {
+        "again": np.unique(np.concatenate(again)).astype(np.int64) if again else np.empty(0, np.int64),
+        "dropped": np.array([sum(float(part["dropped"][0]) for part in held)]),
+        "width": np.array([sum(float(part["width"][0]) for part in held)]),
+        "rows": np.array([sum(int(part["rows"][0]) for part in held)]),
+    }
+    if many == 1:
+        made["mid"] = np.full(ctx.rows, np.nan, np.float32)
+        for part in held:
+            made["mid"][part["all"]] = part["mid"]
+    return made
+
+
+def wanted(ctx: Ctx) -> int:
+    """Rows asked for; where nobody said, a two-hundredth of the pool."""
+    return ctx.wanted or max(1, ctx.rows // 200)
+
+
+def _depth(ctx: Ctx, many: int) -> int:
+    """Rows of a side that may be named: with a tenth to spare, and twice its share where sides take turns."""
+    count = wanted(ctx)
+    if many > 1:
+        count = min(count, 2 * -(-count // many))
+    return count + SPARE + count // 10
+
+
+def _largest(numbers: NDArray[Any], at: int) -> float:
+    """The `at`-th largest, from 1; minus infinity where there are fewer."""
+    return float(np.partition(numbers, len(numbers) - at)[len(numbers) - at]) if len(numbers) >= at else -np.inf
+
+
+def again(shard: Shard, ctx: Ctx) -> Part:
+    """Exact scores of the rows near the cut."""
+    return {"place": shard.places, "score": read_scores(shard, ctx, sides(ctx))}
+
+
+def gather(parts: Iterator[Part], ctx: Ctx) -> Value:
+    held = list(parts)
+    many = 1 if ctx.params.aggregation != "round_robin" else len(aims.turn_taking(ctx))
+    if not held:
+        return {"place": np.empty(0, np.int64), "score": np.empty((0, many), np.float32)}
+    place = np.concatenate([part["place"] for part in held])
+    order = np.argsort(place)
+    return {"place": place[order], "score": np.concatenate([part["score"] for part in held])[order]}
+
+
+def corrected(scores: NDArray[np.float32], shard: Shard, ctx: Ctx) -> NDArray[np.bool_]:
+    """Put in the exact scores of the rows that were read again; which rows those are."""
+    exact, places = ctx["again"], shard.places
+    there = np.isin(places, exact["place"])
+    scores[there] = exact["score"][np.searchsorted(exact["place"], places[there])]
+    return there
+
+
+# --- columns ---
+
+
+def score_read(shard: Shard, ctx: Ctx) -> Part:
+    """The score column of rows that are read now."""
+    return scored(shard, read_scores(shard, ctx, sides(ctx))[:, 0])
+
+
+def score_kept(shard: Shard, ctx: Ctx) -> Part:
+    """Rows near the cut exactly, all others by the middle of their bounds."""
+    scores: NDArray[np.float32] = ctx["bounds"]["mid"][shard.places][:, None]
+    exact = corrected(scores, shard, ctx)
+    return scored(shard, scores[:, 0], exact=exact)
+
+
+def list_rows(shard: Shard, ctx: Ctx) -> Part:
+    """The best rows of each that takes turns, and of every row its best score."""
+    side, keys = sides(ctx), as_bytes(shard.keys)
+    if ctx.params.kept:
+        low, high = bounds(shard, ctx, side)
+        scores = np.asarray((low + high) / 2, np.float32)
+        exact = corrected(scores, shard, ctx)
+    else:
+        scores, exact = read_scores(shard, ctx, side), np.ones(len(shard), bool)
+    held = turns.Lists(len(side.who), turns.depth(ctx, len(side.who)))
+    for start in range(0, len(shard), BLOCK):
+        here = slice(start, start + BLOCK)
+        held.offer(np.ascontiguousarray(scores[here].T), keys[here])
+        ctx.tick(min(start + BLOCK, len(shard)))
+    return held.part() | {"place": shard.places, "best": scores.max(axis=1, initial=0), "exact": exact}
+
+
+def take_turns(parts: Iterator[Part], ctx: Ctx) -> Value:
+    """The order of `turns.places`, and "best" float32 and "exact" bool of every row by its place."""
+    who = len(aims.turn_taking(ctx))
+    best_of, exact = np.full(ctx.rows, np.nan, np.float32), np.zeros(ctx.rows, bool)
+
+    def noted() -> Iterator[Part]:
+        for part in parts:
+            best_of[part["place"]], exact[part["place"]] = part["best"], part["exact"]
+            yield part
+
+    order = turns.places(turns.merge(noted(), who, turns.depth(ctx, who)), who, ctx.params.duplicates)
+    return {**order, "best": best_of, "exact": exact}
+
+
+def score_turns(shard: Shard, ctx: Ctx) -> Part:
+    """1 / (1 + place) for rows on a list; below them all others, by their best target."""
+    found = ctx["lists"]
+    scores = found["best"][shard.places].astype(np.float64) - 3
+    there, place = turns.listed(found, as_bytes(shard.keys))
+    scores[there] = 1 / (1 + place)
+    return scored(shard, scores, exact=found["exact"][shard.places])
