@@ -216,13 +216,9 @@ def _verdicts(found: Aligned, asked: int, full: bool, params: Params) -> tuple[V
     )
     several = ", ".join(repr(one[:40]) for one in found.ambiguous[:3])
     placed = verdict(
-        "ambiguous",
-        not found.ambiguous,
-        f"Stands in more than one place: {several}.",
-        len(found.ambiguous),
-        0,
-        flag=True,
-    )
+        "ambiguous", not found.ambiguous, f"Stands in more than one place: {several}.", len(found.ambiguous), 0,
+        flag=bool(found.groups),
+    )  # fmt: skip
     enough = verdict(
         "negatives", bool(asked) or not full, "There are enough passages without a find.", None, params.negatives
     )
