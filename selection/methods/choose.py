@@ -71,6 +71,18 @@ class Options:
         False, label="Drop rows with personal data",
         help="E-mail and IP addresses, phone, card and account numbers. Names are not recognised.",
     )  # fmt: skip
+    perplexity: float | None = param(
+        None, label="Drop rows of a perplexity above", ge=1,
+        help="How surprising a language model finds the answer after its prompt; look at a run of perplexity first.",
+    )  # fmt: skip
+    ifd: float | None = param(
+        None, label="Drop rows of an IFD above", ge=0.01,
+        help="How little the prompt helps a language model with the answer; above 1 it does not help at all.",
+    )  # fmt: skip
+    judge: str = param(
+        "smollm2", label="Language model of these two",
+        help="smollm2, a name on the Hub, or a folder. It reads ten rows for each one wanted, at least 2,000 and at most 20,000.",
+    )  # fmt: skip
 
     def __post_init__(self) -> None:
         """Raises `ParamsError` for a language that cannot be told."""
@@ -93,7 +105,12 @@ class Options:
             self.language,
             self.repetition,
         )
-        return self.pii or self.spread != "none" or any(value is not None for value in wanted)
+        return self.pii or self.judged or self.spread != "none" or any(value is not None for value in wanted)
+
+    @property
+    def judged(self) -> bool:
+        """Whether a language model reads rows."""
+        return self.perplexity is not None or self.ifd is not None
 
 
 class Place(NamedTuple):
@@ -166,7 +183,7 @@ def choose(
     pool = sum(len(column["key"]) for column in columns)
     limit = budget.rows(pool)
     chosen = Chosen(wanted=int(budget.amount) if limit is None else limit)
-    gate = _Gate(options, chosen, limit, seed, tests)
+    gate = _Gate(options, chosen, limit, seed, tests, tick=tick)
     if gate.needs_rows and lookup is None:
         raise ValueError("these options need a lookup of rows")
     merged: Iterator[spread.Entry] = heapq.merge(*(_places(place, column) for place, column in enumerate(columns)))
@@ -181,6 +198,7 @@ def choose(
         rows = (
             lookup([Place(c, row, key.decode()) for _, key, c, row, _ in batch]) if gate.needs_rows and lookup else None
         )
+        gate.expect(rows or [])
         for at, (minus, key, column, row, exact) in enumerate(batch):
             if gate.full:
                 break
@@ -199,6 +217,7 @@ def _spread(
 
     def admitted(batch: Sequence[spread.Entry]) -> list[tuple[spread.Entry, str, int]]:
         rows = lookup([Place(c, row, key.decode()) for _, key, c, row, _ in batch]) if batch else []
+        gate.expect(rows)
         good = [(entry, row) for entry, row in zip(batch, rows, strict=True) if gate.alone(row)]
         return [(entry, row.text, gate.cost(row)) for entry, row in good]
 
@@ -224,12 +243,15 @@ class _Gate:
     """Says of each row, in order, whether it is picked, and when there is enough."""
 
     def __init__(
-        self, options: Options, chosen: Chosen, limit: int | None, seed: int, tests: Sequence[str]
+        self, options: Options, chosen: Chosen, limit: int | None, seed: int, tests: Sequence[str], *,
+        tick: Callable[[int], None] = no_tick,
     ) -> None:  # fmt: skip
         if options.decontaminate and not tests:
             raise ValueError("decontaminate needs the texts of the test rows")
         self.options, self.chosen, self.limit = options, chosen, limit
-        self.needs_rows = limit is None or bool(tests) or options != Options(exact_duplicates=False)
+        self.needs_rows = (
+            limit is None or bool(tests) or options != Options(exact_duplicates=False, judge=options.judge)
+        )
         self.misfits = 0
         self.contents: set[str] = set()
         self.shares: Counter[str] = Counter()
@@ -242,6 +264,11 @@ class _Gate:
 
             self.tests = TestRows(tests)
         self.languages = codes(options.language or "")
+        self.judge = None
+        if options.judged:
+            from selection.methods.judged import MOST, Judge
+
+            self.judge = Judge(options, MOST if limit is None else limit, lambda: tick(chosen.read))
 
     @property
     def full(self) -> bool:
@@ -268,6 +295,11 @@ class _Gate:
             self.chosen.tokens += cost
         return True
 
+    def expect(self, rows: Sequence[Row]) -> None:
+        """What will be asked for next: a language model reads several at once."""
+        if self.judge:
+            self.judge.expect(rows)
+
     def cost(self, row: Row) -> int:
         """What the row takes of the budget."""
         return tokens(row.chars) if self.limit is None else 1
@@ -284,7 +316,7 @@ class _Gate:
         self.chosen.skipped[why] = self.chosen.skipped.get(why, 0) + 1
 
     def _by_itself(self, row: Row) -> str:
-        return self._length(row) or self._in_text(row)
+        return self._length(row) or self._in_text(row) or self._judged(row)
 
     def _length(self, row: Row) -> str:
         options = self.options
@@ -307,6 +339,8 @@ class _Gate:
             return "near_duplicates"
         if self.meaning and self.meaning.seen(row.text):
             return "same_meaning"
+        if why := self._judged(row):
+            return why
         if self.limit is None and self.chosen.tokens + cost > self.chosen.wanted:
             self.misfits += 1
             return "budget"
@@ -324,6 +358,9 @@ class _Gate:
         if self.languages and language(row.text) not in ("", *self.languages):
             return "language"
         return ""
+
+    def _judged(self, row: Row) -> str:
+        return self.judge.against(row) if self.judge else ""
 
 
 def _most_repeated(row: Row) -> float:

@@ -39,11 +39,11 @@ def identity(params: Any) -> str:
         return causal_files.identity(params.model, fetch=False)
 
 
-def loaded(params: Any) -> "CausalLM":
-    """The model, one a process. Raises `ParamsError`."""
+def loaded(params: Any, field: str = "model") -> "CausalLM":
+    """The model, one a process. Raises `ParamsError` for `field`."""
     from selection.encoders import causal
 
-    with refused():
+    with refused(field):
         return causal.load(params.model)
 
 

@@ -31,6 +31,9 @@ WHY = {
     "language": "other languages",
     "repetition": "rows that repeat themselves",
     "pii": "personal data",
+    "perplexity": "their perplexity",
+    "ifd": "their IFD",
+    "judge": "the rows that the language model may read at most",
     "budget": "the tokens left",
 }
 
@@ -103,7 +106,7 @@ def libraries() -> dict[str, str]:
         "python": platform.python_version(), "numpy": np.__version__, "pyarrow": pa.__version__,
         "zlib": zlib.ZLIB_RUNTIME_VERSION,
     }  # fmt: skip
-    for name in ("torch", "sentence-transformers", "scikit-learn", "scipy", "faiss-cpu", "faiss-gpu"):
+    for name in ("torch", "sentence-transformers", "transformers", "scikit-learn", "scipy", "faiss-cpu", "faiss-gpu"):
         with suppress(PackageNotFoundError):  # asked of the installed files, so nothing heavy is loaded
             found[name] = version(name)
     return found
