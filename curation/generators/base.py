@@ -113,6 +113,7 @@ class Job:
 
     def __post_init__(self) -> None:
         self.chance = Chance(self.seed)
+        self.tag = self.chance.tag()  # of the fences in its prompts
         self.candidates: list[Candidate] = []
         self.asked = 0
         self.report: dict[
@@ -124,10 +125,6 @@ class Job:
         self._candidate_keys: set[str] = set()
         self._last: list[bool] = []
         self._defaults: Mapping[str, Template] = {}
-
-    @property
-    def tag(self) -> str:
-        return self.chance.tag()
 
     @property
     def done(self) -> bool:
@@ -301,6 +298,8 @@ def _within(job: Job, batch: Batch) -> Coroutine[Batch, Replies, Replies]:
     answers = (yield sent) if sent else []
     if len(answers) != len(sent) or any(len(a) != r.samples for a, r in zip(answers, sent, strict=False)):
         raise ValueError("the replies do not match the requests")
+    # What is fenced belongs to the prompt: an answer with the fence in it was copied.
+    answers = [[replace(r, echo=True) if job.tag in r.text.casefold() else r for r in samples] for samples in answers]
     cut = Reply(error="the ceiling of requests is reached", finish_reason="error")
     return [*answers, *([cut] * request.samples for request in batch[len(sent) :])]
 

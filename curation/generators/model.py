@@ -120,7 +120,8 @@ class Usage:
 @dataclass(frozen=True, slots=True)
 class Reply:
     """One sample. `finish_reason` as the server says ("stop", "length", "content_filter", …); a request that failed for
-    good, or was never sent, is a Reply with `error`. `logprobs`: of the first token, token -> natural log.
+    good, or was never sent, is a Reply with `error`. `logprobs`: of the first token, token -> natural log. `echo`: it
+    repeats the marks of its prompt; the plan sees to that.
     """
 
     text: str = ""
@@ -129,6 +130,7 @@ class Reply:
     model: str = ""
     error: str = ""
     logprobs: Mapping[str, float] | None = None
+    echo: bool = False
 
     @property
     def why(self) -> str:
@@ -139,6 +141,8 @@ class Reply:
             return "cut off at the token limit"
         if self.finish_reason not in ("stop", "", "eos", "end_turn", "stop_sequence"):
             return f"the answer ended with {self.finish_reason}"
+        if self.echo:
+            return "the answer repeats its prompt"
         return "" if self.text.strip() else "empty answer"
 
 

@@ -159,6 +159,14 @@ def test_an_answer_that_was_cut_off_gets_twice_the_tokens_once() -> None:
     assert tokens == [("say/0", 512), ("say/0~1", 1024)]
 
 
+def test_an_answer_that_repeats_the_marks_of_its_prompt_is_drawn_again() -> None:
+    one = job(wanted=5)
+    drive(
+        plan(Echo(most=5), one), answering(lambda r: Reply(f"<{one.tag.upper()}>\nw1" if r.key == "say/1" else "good"))
+    )
+    assert [c.key for c in one.candidates][1] == "say/1~1"
+
+
 @pytest.mark.parametrize("reply", [Reply(error="401"), Reply("no", finish_reason="content_filter")])
 def test_a_failed_or_filtered_request_is_not_asked_again(reply: Reply) -> None:
     asked: list[str] = []
