@@ -4,6 +4,39 @@ from config.faults import Text, register
 
 register(
     {
+        "ordering.running": Text(
+            "The queue is being put in order",
+            "An order of {task} is being made already.",
+            "Wait until it stands, or cancel it on the task's page of orders.",
+            status=409,
+        ),
+        "ordering.nothing_open": Text(
+            "There is nothing to put in order",
+            "{task} has fewer than two examples that still want answers.",
+            "Add examples first, or send picks of a run to the task.",
+        ),
+        "ordering.too_many": Text(
+            "There are too many open examples for this order",
+            "The task has {examples} of them, and {method} sees at most {limit} at once.",
+            "Choose another order, or send fewer picks to the task.",
+        ),
+        "ordering.task_gone": Text(
+            "The task is gone",
+            "The task whose queue was to be put in order was deleted meanwhile.",
+            "Bring the task back, then order its queue again.",
+        ),
+        "ordering.undone": Text(
+            "There is nothing to undo",
+            "This order was undone already, or never stood.",
+            "Load the page again to see how the queue stands.",
+            status=409,
+        ),
+        "ordering.superseded": Text(
+            "A later order stands on this one",
+            "The queue was put in order again since.",
+            "Undo the later order first.",
+            status=409,
+        ),
         "target.name_taken": Text(
             "There is a target of this name",
             "The team already has a target named {name}.",
@@ -207,6 +240,11 @@ register(
             "Feature {feature} is not among the {latents} of this sparse autoencoder.",
             "Choose one from the list of features of the run.",
             status=404,
+        ),
+        "sae.not_kept": Text(
+            "The features of its rows were not kept",
+            "Run {number} was started without keeping what it read, so nobody can look through it now.",
+            "Start it again with “Keep the features”.",
         ),
         "sae.not_a_run_of_features": Text(
             "This run knows no features",

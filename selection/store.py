@@ -27,8 +27,8 @@ from config.storage import (
 from selection.models import Shard
 
 __all__ = [
-    "delete", "delete_prefix", "exists", "is_local", "keep_only", "local_path", "older_than", "open_file", "root", "size",
-    "usage", "writing",
+    "ByContent", "delete", "delete_prefix", "exists", "is_local", "keep_only", "local_path", "older_than", "open_file", "read",
+    "root", "size", "usage", "writing",
 ]  # fmt: skip
 
 KEY, SOURCE, CHARS = "_key", "_source", "_chars"

@@ -10,7 +10,8 @@ from curation.audit import audit
 from curation.models import Team, User
 from jobs import actions as jobs
 from selection import store, test_sets
-from selection.actions import targets
+from selection.actions import saes, targets
+from selection.encoders.sae.files import NAMED
 from selection.methods import ParamsError
 from selection.models import Pool, Run, Shard, Target
 from selection.running import earlier
@@ -26,7 +27,8 @@ def start(
     """Store a run with everything that decides its picks, freeze its target, and start its job.
 
     `params` and `options` were read by the method and by choose. The test sets that the options name are frozen too.
-    Raises `Fault` run.empty_pool, run.no_test_set, or run.params where the method takes runs that cannot be used.
+    Raises `Fault` run.empty_pool, run.no_test_set, sae.not_usable, or run.params where the method takes runs that
+    cannot be used.
     """
     # The team's row is the lock under which runs are numbered; the pool's keeps it from being deleted meanwhile.
     Team.objects.select_for_update(no_key=True).get(pk=team.pk)
@@ -37,8 +39,10 @@ def start(
         earlier.check(method, params, pool)
     except ParamsError as error:
         raise Fault("run.params", field=error.field, why=error.why) from None
+    if NAMED.fullmatch(str(params.get("sae", ""))):
+        saes.usable(team, params["sae"])
     test_sets.freeze(team, options.get(test_sets.OPTION))
-    number = (Run.objects.filter(team=team).aggregate(top=Max("number"))["top"] or 0) + 1
+    number = (Run.objects.filter(team=team, pool__hidden=False).aggregate(top=Max("number"))["top"] or 0) + 1
     run = Run.objects.create(
         team=team, number=number, pool=pool, target=target, method=method, method_version=method_version,
         params=params, budget=budget, options=options, seed=seed, shards=shards,

@@ -1,4 +1,5 @@
 from selection.models.feature import Feature
+from selection.models.ordering import Ordering
 from selection.models.pool import Import, Pool, Shard
 from selection.models.preset import Preset
 from selection.models.run import Pick, Run
@@ -6,6 +7,6 @@ from selection.models.sae import FeatureLook, FeatureName, SparseAutoencoder
 from selection.models.target import Target, TargetRow
 
 __all__ = [
-    "Feature", "FeatureLook", "FeatureName", "Import", "Pick", "Pool", "Preset", "Run", "Shard", "SparseAutoencoder", "Target",
+    "Feature", "FeatureLook", "FeatureName", "Import", "Ordering", "Pick", "Pool", "Preset", "Run", "Shard", "SparseAutoencoder", "Target",
     "TargetRow",
 ]  # fmt: skip
