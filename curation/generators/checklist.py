@@ -55,7 +55,7 @@ _WRITE = Template(
         'Answer with a JSON object: {"questions": [text]}.'
     ),
     control="look at: {{ view }}",
-    data="{{ question }}{% if reference %}\n\nAn answer that is known to be good:\n{{ reference }}{% endif %}",
+    data="{{ question }}{% if reference %}\n\n\nAn answer that is known to be good:\n{{ reference }}{% endif %}",
     action="Write the checklist for the task above. One JSON object only.",
 )
 _SCORE = Template(

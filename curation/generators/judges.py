@@ -49,7 +49,7 @@ _DEBATE = Template(
     ),
     control="you are: {{ speaker }}\nround: {{ round }}",
     data="Question:\n{{ question }}\n\nAnswer A:\n{{ first }}\n\nAnswer B:\n{{ second }}"
-    "{% if said %}\n\nSaid so far:\n{% for one in said %}- {{ one }}\n{% endfor %}{% endif %}",
+    "{% if said %}\n\n\nSaid so far:\n{% for one in said %}- {{ one }}\n{% endfor %}{% endif %}",
     action="Argue, then score both answers. One JSON object only.",
 )
 TEMPLATES = {

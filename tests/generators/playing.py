@@ -16,7 +16,7 @@ def reply(said: Said) -> Reply:
 
 
 def play(
-    name: str, answers: Answer | Mapping[str, Said | Answer], *, spec: Spec | None = None, sources: Sources | None = None,
+    name: str, answers: Answer | Mapping[str, Said | Answer], /, *, spec: Spec | None = None, sources: Sources | None = None,
     seed: int = 7, wanted: int = 100, batch: int = 128, ceiling: int = 10_000, cut: int = 0, **params: Any,
 ) -> tuple[Job, list[Request]]:  # fmt: skip
     """The job when it has ended, and all requests in order. `cut`: the run is broken off after so many requests."""
