@@ -20,9 +20,6 @@ from tests.tiny_lm import tiny
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
-LESS = {
-    "model": tiny(), "epochs": 2, "warmup": 8, "rank": 2, "blocks": 1, "tokens": 48, "dims": 64, "batch": 1, "rate": 0.01,
-}  # fmt: skip
 CASES = [
     ("random", {}, {}, "25"),
     ("random", {"balance": "source"}, {}, "10%"),
@@ -48,7 +45,6 @@ CASES = [
     ("perplexity", {"model": tiny(), "tokens": 64}, {}, "20"),
     ("ifd", {"model": tiny(), "tokens": 64}, {}, "20"),
     ("cascade", {"first": "bm25", "then": f"rds_plus:model={tiny()};tokens=64", "audit": 20}, {}, "10"),
-    ("less", LESS, {}, "20"),
 ]
 
 
