@@ -2,7 +2,7 @@
 
 from django.urls import URLPattern, path
 
-from selection.views import home, imports, pools, presets, runs, saes, send, targets
+from selection.views import browse, home, imports, ordering, pools, presets, runs, saes, send, targets
 
 urlpatterns: list[URLPattern] = [
     # Pools and imports
@@ -32,12 +32,16 @@ urlpatterns: list[URLPattern] = [
     path("t/<slug:slug>/saes/load/", saes.sae_load, name="sae_load"),
     path("saes/<int:sae_id>/", saes.sae, name="sae"),
     path("saes/<int:sae_id>/delete/", saes.sae_delete, name="sae_delete"),
+    # What is annotated first in a task
+    path("tasks/<int:task_id>/order/", ordering.task_order, name="task_order"),
     # Runs
     path("t/<slug:slug>/runs/", runs.runs, name="runs"),
     path("t/<slug:slug>/runs/new/", runs.run_new, name="run_new"),
     path("t/<slug:slug>/runs/compare/", runs.run_compare, name="run_compare"),
     path("runs/<int:run_id>/", runs.run, name="run"),
     path("runs/<int:run_id>/picks/<int:rank>/", runs.run_pick, name="run_pick"),
+    path("runs/<int:run_id>/features/", browse.run_features, name="run_features"),
+    path("runs/<int:run_id>/features/<int:feature>/", browse.run_feature, name="run_feature"),
     path("runs/<int:run_id>/picks.<str:format>", runs.run_download, name="run_download"),
     path("runs/<int:run_id>/manifest.json", runs.run_manifest, name="run_manifest"),
     path("runs/<int:run_id>/send/", send.run_send, name="run_send"),

@@ -1,6 +1,7 @@
 """From picks to examples of a task, with all that is known of where they came from."""
 
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from itertools import islice
 
 from django.db import transaction
@@ -15,6 +16,7 @@ from curation.models import Example, Task, User
 from jobs import actions as jobs
 from jobs.models import Job
 from selection import picked, store
+from selection.actions import ordering
 from selection.models import Run
 
 INLINE = 5_000  # picks that are sent while the person waits; more are sent by a job
@@ -23,21 +25,38 @@ OUTPUTS_AS = ("suggestion", "accepted", "drop")
 
 
 @transaction.atomic
-def send(*, run: Run, task: Task, by: User, top: int, outputs_as: str) -> Added | Job:
-    """Add the first `top` picks to a task, at once or, if they are many, by a job. Raises `Fault` run.no_picks_yet."""
+def send(*, run: Run, task: Task, by: User, top: int, outputs_as: str, order: str = "") -> Added | Job:
+    """Add the first `top` picks to a task, at once or, if they are many, by a job. Raises `Fault` run.no_picks_yet.
+
+    `order`: how its queue is put in order afterwards (`Ordering.Order`), "" for not at all.
+    """
     if run.job is None or run.job.state != Job.State.SUCCEEDED:
         raise Fault("run.no_picks_yet", number=run.number)
     if top <= INLINE:
-        return bring_in(run=run, task=task, by=by, top=top, outputs_as=outputs_as)
-    params = {"run": run.pk, "task": task.pk, "by": by.pk, "top": top, "outputs_as": outputs_as}
+        added = bring_in(run=run, task=task, by=by, top=top, outputs_as=outputs_as)
+        then_order(task, by, order)
+        return added
+    params = {"run": run.pk, "task": task.pk, "by": by.pk, "top": top, "outputs_as": outputs_as, "order": order}
     return jobs.start(kind=KIND, params=params, lane=run.team.lane)
 
 
 @transaction.atomic
-def send_to(*, run: Run, task: Task | None, name: str, by: User, top: int, outputs_as: str) -> tuple[Task, Added | Job]:
+def send_to(
+    *, run: Run, task: Task | None, name: str, by: User, top: int, outputs_as: str, order: str = ""
+) -> tuple[Task, Added | Job]:
     """`send`, to a new task of that name if none is given. Raises `Fault` task.name_taken too."""
     chosen = task or create_task(team=run.team, by=by, name=name, form=dump_form(load_form(PRESETS["text"].form)))
-    return chosen, send(run=run, task=chosen, by=by, top=top, outputs_as=outputs_as)
+    return chosen, send(run=run, task=chosen, by=by, top=top, outputs_as=outputs_as, order=order)
+
+
+def then_order(task: Task, by: User | None, order: str) -> None:
+    """Start the order that was asked for. What stands in its way (too few examples, an order on its way) leaves the queue
+    as it is: the picks are in all the same.
+    """
+    if not order:
+        return
+    with suppress(Fault), transaction.atomic():
+        ordering.start(task=task, by=by, order=order)
 
 
 @transaction.atomic

@@ -68,6 +68,9 @@ class SendBody(schemas.Input):
     outputs_as: Literal["suggestion", "accepted", "drop"] = Field(
         "suggestion", description="What the outputs of the picks become for the task."
     )
+    order: Literal["", "vote_k", "ideal", "uncertainty"] = Field(
+        "", description="How the task's queue is put in order afterwards; empty leaves it as it is."
+    )
 
 
 class SentOut(Schema):
@@ -112,11 +115,11 @@ def list_runs(request: HttpRequest, filters: Query[RunFilters]) -> dict[str, Any
 def start_run(request: HttpRequest, body: RunBody) -> Status[dict[str, Any]]:
     """Starts in the background; get the run to see its state."""
     user, team = user_of(request), team_of(request, access.CURATE)
-    pool = _named("pool", lambda: access.pool(user, body.pool, access.CURATE))
+    pool = named("pool", lambda: access.pool(user, body.pool, access.CURATE))
     target = None
     if body.target is not None:
         number = body.target
-        target = _named("target", lambda: access.target(user, number, access.CURATE))
+        target = named("target", lambda: access.target(user, number, access.CURATE))
     method = METHODS.get(body.method)
     if method is None:
         raise Invalid("method", f"There is no method {body.method}.", f"The methods are {', '.join(METHODS)}.")
@@ -130,7 +133,7 @@ def start_run(request: HttpRequest, body: RunBody) -> Status[dict[str, Any]]:
     return Status(201, run_row(run))
 
 
-def _named(place: str, find: Any) -> Any:
+def named(place: str, find: Any) -> Any:
     """An object that the body names: what is not there is a wrong value, not a wrong address."""
     try:
         return find()
@@ -193,10 +196,10 @@ def send_picks(request: HttpRequest, run_id: int, body: SendBody) -> dict[str, A
     """The first `top` picks become examples that know where they came from. Keys that the task has are left as they are."""
     user = user_of(request)
     run = access.run(user, run_id, access.CURATE)
-    task = _named("task", lambda: doors.task(user, body.task, access.CURATE))
+    task = named("task", lambda: doors.task(user, body.task, access.CURATE))
     if body.top > run.picks_count:
         raise Invalid("top", f"top is {body.top:,}, and the run has {run.picks_count:,} picks.")
-    done = sending.send(run=run, task=task, by=user, top=body.top, outputs_as=body.outputs_as)
+    done = sending.send(run=run, task=task, by=user, top=body.top, outputs_as=body.outputs_as, order=body.order)
     if isinstance(done, Added):
         return {"added": done.good, "known": done.known, "job": None}
     return {"added": None, "known": None, "job": done.pk}

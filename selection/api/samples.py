@@ -24,7 +24,25 @@ api.post(f"/runs/{started['id']}/cancel").raise_for_status()""",
     "list_picks": """\
 for pick in api.get(f"/runs/{run['id']}/picks").raise_for_status().json()["items"]:
     print(pick["rank"], pick["key"], pick["score"])""",
+    "order_queue": """\
+api.post(f"/tasks/{task['id']}/order", json={"order": "random"}).raise_for_status()""",
+    "get_order": """\
+order = api.get(f"/tasks/{task['id']}/order").raise_for_status().json()
+print(order["order"], order["state"], order["arrived"], "came since")""",
+    "undo_order": """\
+api.delete(f"/tasks/{task['id']}/order").raise_for_status()""",
     "send_picks": """\
 sent = api.post(f"/runs/{run['id']}/send", json={"task": task["id"], "top": 3}).raise_for_status().json()
 print(sent["added"], "picks are examples now")""",
+    "train_sae": """\
+trained = api.post("/saes", json={
+    "name": "Features of the pool",
+    "pool": pool["id"],
+    "tokens": 400_000,
+}).raise_for_status().json()""",
+    "list_saes": """\
+passed = [one for one in api.get("/saes").raise_for_status().json()["items"] if one["state"] == "passed"]""",
+    "get_sae": """\
+sae = api.get(f"/saes/{trained['id']}").raise_for_status().json()
+print(sae["state"], sae["why"])""",
 }

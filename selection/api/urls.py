@@ -5,11 +5,11 @@ from django.urls import path
 from curation.api import annotations, docs, examples, me, reviews, tasks
 from curation.api.build import PREFIX, addresses, new_api
 from curation.api.samples import SAMPLES
-from selection.api import pools, runs
+from selection.api import ordering, pools, runs, saes
 from selection.api.samples import SAMPLES as OURS
 
 api = new_api()
-for part in (me, tasks, examples, annotations, reviews, pools, runs):
+for part in (me, tasks, examples, annotations, reviews, ordering, pools, runs, saes):
     api.add_router("", part.router)
 
 ALL_SAMPLES = SAMPLES | OURS

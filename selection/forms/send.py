@@ -7,6 +7,9 @@ from django import forms
 from curation.incoming import OUTPUTS_AS as WORDS
 from curation.models import Task, Team
 from selection.actions.send import OUTPUTS_AS
+from selection.queries.ordering import WORDS as WORDS_OF_ORDERS
+
+ORDERS = [(name, WORDS_OF_ORDERS[name][0]) for name in ("vote_k", "ideal", "uncertainty")]
 
 
 class SendForm(forms.Form):
@@ -18,6 +21,10 @@ class SendForm(forms.Form):
         help_text="Only where no task is chosen. It begins with one text to answer; change its form before people start.",
     )  # fmt: skip
     outputs_as = forms.ChoiceField(label="Outputs become", choices=[(name, WORDS[name]) for name in OUTPUTS_AS])
+    order = forms.ChoiceField(
+        label="Then put the task's queue in order", required=False, choices=[("", "No, leave it"), *ORDERS],
+        help_text="What is most useful to annotate comes first. It can be undone on the task's page.",
+    )  # fmt: skip
 
     def __init__(self, *args: Any, team: Team, picks: int, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -26,7 +33,7 @@ class SendForm(forms.Form):
             label="How many picks, from the top", min_value=1, max_value=picks, initial=picks,
             help_text=f"The run has {picks:,}.",
         )  # fmt: skip
-        self.order_fields(["task", "name", "top", "outputs_as"])
+        self.order_fields(["task", "name", "top", "outputs_as", "order"])
 
     def clean(self) -> dict[str, Any]:
         data = super().clean() or {}

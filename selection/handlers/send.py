@@ -7,7 +7,7 @@ from curation.models import Example, Task, User
 from jobs.heartbeat import Beat
 from jobs.models import Job, Step
 from jobs.registry import Kind, PassPlan, StepPlan, register
-from selection.actions.send import KIND, bring_in
+from selection.actions.send import KIND, bring_in, then_order
 from selection.models import Run
 
 
@@ -33,6 +33,11 @@ class SendKind(Kind):
             outputs_as=given["outputs_as"], job=step.job_id, progress=beat.progress,
         )  # fmt: skip
         return {"good": added.good, "known": added.known}
+
+    def succeeded(self, job: Job) -> None:
+        task = Task.objects.alive().filter(pk=job.params["task"]).first()
+        if task is not None:
+            then_order(task, User.objects.filter(pk=job.params["by"]).first(), job.params.get("order", ""))
 
 
 def _sent_before(step: Step) -> dict[str, Any] | None:

@@ -44,7 +44,7 @@ def _send(request: HttpRequest, run: Run, form: SendForm) -> HttpResponse | None
     try:
         task, sent = actions.send_to(
             run=run, task=given["task"], name=given["name"], by=request.user, top=given["top"],  # type: ignore[arg-type]
-            outputs_as=given["outputs_as"],
+            outputs_as=given["outputs_as"], order=given["order"],
         )  # fmt: skip
     except Fault as fault:
         form.add_error("name" if fault.code == "task.name_taken" else None, f"{fault.what} {fault.advice}")
@@ -53,4 +53,4 @@ def _send(request: HttpRequest, run: Run, form: SendForm) -> HttpResponse | None
         return see_other(request.path)
     known = f", {sent.known:,} were there already" if sent.known else ""
     messages.info(request, f"{sent.good:,} example{'' if sent.good == 1 else 's'} are in {task.name}{known}.")
-    return see_other(reverse("examples", args=[task.pk]))
+    return see_other(reverse("task_order" if given["order"] else "examples", args=[task.pk]))

@@ -13,9 +13,9 @@ from curation.actions.teams import invite
 from curation.models import BulkChange, ExampleImport, Membership, Role, Scope
 from selection import store
 from selection.actions import presets
-from selection.models import Import
+from selection.models import Import, Run
 from tests.curation import made_tasks
-from tests.selection import made
+from tests.selection import made, saes
 
 # Pages of a person rather than of a team: any signed-in member of anything may open them.
 OWN = {
@@ -25,7 +25,7 @@ OWN = {
 VIEWERS_MAY_POST = {"team_tokens", "token_revoke"}
 
 # The API: addresses without an object show a program its own team, and what each write takes.
-OWN_BY_TOKEN = {"me", "tasks", "annotations", "pools", "runs"}
+OWN_BY_TOKEN = {"me", "tasks", "annotations", "pools", "runs", "saes"}
 CONTENT = {"instruction": "Add.", "input": "1 and 2"}
 BODIES = {
     "POST tasks": {"name": "Another"},
@@ -37,6 +37,8 @@ BODIES = {
     "POST annotations/<int:annotation_id>/submit": {"version": 1, "answer": {"output": "3"}},
     "POST annotations/<int:annotation_id>/return": {"feedback": "Once more."},
     "POST runs/<int:run_id>/send": {"task": "task_id", "top": 1},
+    "POST saes": {"name": "Ours", "pool": "pool_id"},
+    "POST tasks/<int:task_id>/order": {"order": "random"},
     "POST runs": {"pool": "pool_id", "method": "random"},
 }
 
@@ -51,6 +53,8 @@ def world(cast, transactional_db):
     sent = Import.objects.create(pool=pool, name="rows.jsonl", path="uploads/gone", bad_path="imports/bad.gz")
     with store.writing(sent.bad_path) as file:
         file.write(gzip.compress(b'{"line": 1, "reason": "is not JSON", "excerpt": ""}'))
+    sae = saes.train(cast.team, pool, finish=False)
+    Run.objects.filter(pk=run.pk).update(method="mona", params={"sae": "sae-0123456789ab"})  # the pages of its features
     invitation, _ = invite(team=cast.team, by=cast.owner, role=Role.VIEWER)
     task = made_tasks.task(cast.team)
     made_tasks.examples(task, 2)
@@ -64,7 +68,7 @@ def world(cast, transactional_db):
         "slug": cast.team.slug, "pool_id": pool.pk, "target_id": target.pk, "run_id": run.pk, "import_id": sent.pk,
         "row_id": target.rows.first().pk, "rank": 1, "format": "jsonl", "invitation_id": invitation.pk,
         "task_id": task.pk, "example_id": annotation.example_id, "annotation_id": annotation.pk, "token_id": token.pk,
-        "bulk_id": bulk.pk, "preset_id": preset.pk,
+        "bulk_id": bulk.pk, "preset_id": preset.pk, "sae_id": sae.pk, "feature": 1,
         "membership_id": Membership.objects.get(team=cast.team, user=cast.viewer).pk,
     }  # fmt: skip
 
@@ -172,8 +176,9 @@ def changed(before):
 
 def snapshot():
     from curation.models import Annotation, AuditEvent, Example, ExampleEvent, Guideline, Revision, Slot, Task
-    from selection.models import Pick, Pool, Run, Shard, Target, TargetRow
+    from selection.models import FeatureLook, FeatureName, Pick, Pool, Shard, SparseAutoencoder, Target, TargetRow
 
     kinds = (Annotation, Example, ExampleEvent, Guideline, Revision, Slot, Task)
-    kinds += (AuditEvent, Import, Pick, Pool, Run, Shard, Target, TargetRow, Membership)
+    kinds += (AuditEvent, Import, Pick, Pool, Run, Shard, Target, TargetRow, Membership, FeatureLook, FeatureName)
+    kinds += (SparseAutoencoder,)
     return {kind.__name__: sorted(kind.objects.values_list("pk", flat=True)) for kind in kinds}
