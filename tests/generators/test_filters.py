@@ -90,6 +90,22 @@ def test_rouge_l_is_that_of_rouge_score() -> None:
         assert likeness.rouge_l(words(a), words(b)) == pytest.approx(scorer.score(a, b)["rougeL"].fmeasure, abs=1e-12)
 
 
+def test_the_likest_of_a_pool_is_found_as_by_comparing_all() -> None:
+    rng = random.Random(5)
+    texts = [" ".join(rng.choices("abcdefghij", k=rng.randint(1, 14))) for _ in range(150)]
+    pool = likeness.Pool(0.6)
+    for at, text in enumerate(texts):
+        pool.add(text, str(at))
+    found = 0
+    for _ in range(100):
+        asked = " ".join(rng.choices("abcdefghij", k=rng.randint(1, 14)))
+        scores = [likeness.rouge_l(words(asked), words(text)) for text in texts]
+        best = max(scores)
+        assert pool.closest(asked) == ((best, str(scores.index(best))) if best > 0.6 else None)
+        found += best > 0.6
+    assert 10 < found < 100
+
+
 def test_texts_that_are_not_english_are_compared_too() -> None:
     # The tokenizer of rouge-score keeps ASCII alone, and calls equal Chinese texts different.
     pool = likeness.Pool(0.7)

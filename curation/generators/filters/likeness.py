@@ -4,6 +4,7 @@ In the batch the best-scored member of a group stays, of equal ones that with th
 depend on the order in which replies came.
 """
 
+from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 
 from curation.generators.filters.texts import asked, grams, natural, normal, squeezed, whole, words
@@ -24,27 +25,33 @@ def rouge_l(one: Sequence[str], other: Sequence[str]) -> float:
 
 
 class Pool:
-    """Texts by their words; `closest` is exact, and passes over those whose length alone rules them out."""
+    """Texts by their words. `closest` is exact: a text that shares too few words cannot reach the threshold."""
 
     def __init__(self, threshold: float) -> None:
         self.threshold = threshold
         self.rows: list[tuple[list[str], str]] = []
+        self.postings: dict[str, list[tuple[int, int]]] = defaultdict(list)
 
     def add(self, text: str, key: str = "") -> None:
-        self.rows.append((words(text), key))
+        row = words(text)
+        for word, often in Counter(row).items():
+            self.postings[word].append((len(self.rows), often))
+        self.rows.append((row, key))
 
     def closest(self, text: str) -> tuple[float, str] | None:
         """(ROUGE-L, key) of the likest text if that is more than the threshold (Wang and others 2023)."""
         held = words(text)
-        best: tuple[float, str] | None = None
-        for row, key in self.rows:
-            least = best[0] if best else self.threshold
-            if not row or 2 * min(len(row), len(held)) / (len(row) + len(held)) <= least:
-                continue
-            found = rouge_l(held, row)
-            if found > least:
-                best = (found, key)
-        return best
+        shared: dict[int, int] = defaultdict(int)
+        for word, asked in Counter(held).items():
+            for at, often in self.postings.get(word, ()):
+                shared[at] += min(asked, often)
+        best, found = self.threshold, None
+        for at in sorted(shared):
+            row, key = self.rows[at]
+            # The longest common subsequence has no more words than both have in common.
+            if 2 * shared[at] / (len(row) + len(held)) > best and (score := rouge_l(held, row)) > best:
+                best, found = score, (score, key)
+        return found
 
 
 class Repeats:
