@@ -19,7 +19,7 @@ NAV = [
 ]
 
 # What else lies below an entry of the navigation, by the word that begins its path.
-ALSO = {"pools": ("/imports/",), "tasks": ("/examples/", "/annotations/", "/example-imports/")}
+ALSO = {"pools": ("/imports/",), "runs": ("/saes/",), "tasks": ("/examples/", "/annotations/", "/example-imports/")}
 
 
 def frame(request: HttpRequest) -> dict[str, Any]:

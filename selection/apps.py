@@ -6,3 +6,7 @@ class SelectionConfig(AppConfig):
 
     def ready(self) -> None:
         from selection import deeds, faults, handlers  # noqa: F401  (register words and kinds of jobs)
+        from selection.encoders.sae import files
+        from selection.running import saes
+
+        files.set_resolver(saes.folder_of)

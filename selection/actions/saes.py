@@ -20,7 +20,7 @@ Verdict = SparseAutoencoder.Verdict
 @transaction.atomic
 def train(
     *, team: Team, by: User | None, name: str, pool: Pool, model: str, layer: int | None, expansion: int, k: int,
-    tokens: int, length: int, seed: int, view: str = "messages",
+    tokens: int, length: int, seed: int, view: str = "text",
 ) -> SparseAutoencoder:  # fmt: skip
     """Start to train one on a pool. `layer` None is two thirds of the model's depth, which the worker looks up.
 
@@ -38,7 +38,7 @@ def train(
 @transaction.atomic
 def load(
     *, team: Team, by: User | None, name: str, pool: Pool, model: str, layer: int | None, source: dict[str, Any],
-    length: int = 128, view: str = "messages",
+    length: int = 128, view: str = "text",
 ) -> SparseAutoencoder:  # fmt: skip
     """Start to load one and to measure it on rows of a pool.
 

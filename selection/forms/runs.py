@@ -6,6 +6,7 @@ from django import forms
 
 from curation.models import Team
 from selection import test_sets
+from selection.forms import featured
 from selection.methods import METHODS, Budget, Options, ParamsError, params_dict, params_schema, parse_params
 from selection.models import Pool, Run, Target
 from selection.running import earlier
@@ -88,7 +89,9 @@ class RunForm(forms.Form):
         self.fields["method"].initial = self.chosen.name
         self.method_fields = self._add(self.chosen.Params, METHOD_PREFIX)
         self.option_fields = self._add(Options, OPTION_PREFIX)
+        self.extra_fields: list[str] = []
         self._offer_test_sets()
+        featured.offer(self)
 
     def _add(self, cls: type, prefix: str) -> list[dict[str, Any]]:
         schema = params_schema(cls)
@@ -111,7 +114,10 @@ class RunForm(forms.Form):
     def group(self, prefix: str, *, advanced: bool | None = None) -> list[Any]:
         """The bound fields of the method or of choose; of them, the advanced ones or the others."""
         schema = self.method_fields if prefix == METHOD_PREFIX else self.option_fields
-        return [self[prefix + entry["name"]] for entry in schema if advanced is None or entry["advanced"] == advanced]
+        names = [prefix + entry["name"] for entry in schema if advanced is None or entry["advanced"] == advanced]
+        if prefix == METHOD_PREFIX and advanced is not False:
+            names += self.extra_fields
+        return [self[name] for name in names]
 
     @property
     def folded_error(self) -> bool:
@@ -120,6 +126,7 @@ class RunForm(forms.Form):
 
     def clean(self) -> dict[str, Any]:
         data = super().clean() or {}
+        featured.merge(self, data)
         data["params"] = self._parsed(self.chosen.Params, self.method_fields, METHOD_PREFIX)
         self._planned(data["params"], data.get("pool"))
         chosen = OPTION_PREFIX + test_sets.OPTION

@@ -135,7 +135,7 @@ def _not_weights(path: str) -> str:
             head = json.loads(file.read(size))
         except (ValueError, RecursionError):
             return "is no safetensors file, or ends too early"
-    return "" if isinstance(head, dict) and len(head) > 1 else "holds no weights"
+    return "" if isinstance(head, dict) and set(head) - {"__metadata__"} else "holds no weights"
 
 
 def _not_config(path: str) -> str:

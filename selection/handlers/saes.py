@@ -17,11 +17,11 @@ from jobs.registry import Kind, PassPlan, StepPlan, register
 from selection import store
 from selection.actions.saes import KIND
 from selection.encoders.base import EncoderError
+from selection.handlers import looks  # noqa: F401  (registers its kind)
 from selection.models import Shard, SparseAutoencoder
 from selection.running import saes, training
 from selection.running.training import Plan
 
-DEPTH = 2 / 3  # of the model, where nobody says: no worse than the last blocks, and a third is not run (MONA, table 12)
 LEAST = 1_000  # tokens to learn from
 MEASURED = 16_384  # held-out tokens at most
 
@@ -115,11 +115,12 @@ def _before(step: Step) -> dict[str, Any] | None:
 def _look(sae: SparseAutoencoder, step: Step, beat: Beat) -> dict[str, Any]:
     """The model's width and depth, the layer, and the hidden states that are held out."""
     from selection.encoders import causal
+    from selection.encoders.sae.train import layer_for
 
     began, plan = time.monotonic(), Plan.of(sae)
     shards = training.pinned(plan)
     lm = causal.load(sae.model)
-    layer = plan.layer or max(1, round(lm.depth * DEPTH))
+    layer = layer_for(lm.depth) if plan.layer is None else plan.layer
     states = _states(lm, layer, plan, training.rows_of(plan, shards, 0, plan.held_out), beat)
     return {
         "model_identity": lm.identity, "depth": lm.depth, "dims": lm.dims, "layer": layer,
@@ -159,8 +160,8 @@ def _trainer(sae: SparseAutoencoder, plan: Plan, look: dict[str, Any]) -> Any:
     from selection.encoders.sae.train import Trainer
 
     return Trainer(
-        model=sae.model, model_identity=look["model_identity"], layer=look["layer"], d_in=look["dims"],
-        expansion=plan.expansion, k=plan.k, tokens_wanted=plan.batches * plan.batch, seed=plan.seed,
+        sae.model, look["layer"], plan.expansion, plan.k, plan.batches * plan.batch, plan.seed,
+        batch=plan.batch, model_identity=look["model_identity"],
     )  # fmt: skip
 
 

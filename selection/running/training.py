@@ -42,7 +42,7 @@ class Plan:
     tokens: int = 0
     length: int = 128
     seed: int = 0
-    view: str = "messages"
+    view: str = "text"
 
     @classmethod
     def of(cls, sae: models.SparseAutoencoder) -> "Plan":

@@ -14,11 +14,12 @@ from config.http import page, see_other, unchanged
 from config.policy import members, reads
 from selection import access, downloads, test_sets
 from selection.actions import runs as actions
+from selection.forms import featured
 from selection.forms.runs import METHOD_PREFIX, OPTION_PREFIX, FilterForm, RunForm, initial_of
 from selection.methods import METHODS, ParamsError, parse_params
 from selection.methods.recommend import PRESETS as SETS
 from selection.models import Run
-from selection.queries import compare, presets
+from selection.queries import browse, compare, presets
 from selection.queries import runs as queries
 from selection.views.shared import frame
 
@@ -138,6 +139,7 @@ def _new_context(form: RunForm, initial: dict[str, Any]) -> dict[str, Any]:
         "option_fields": form.group(OPTION_PREFIX),
         "estimate": queries.estimate(form.chosen, params, rows, targets) if rows else None,
         "has_pools": bool(form.fields["pool"].queryset.exists()),  # type: ignore[attr-defined]
+        "no_saes": featured.missing(form),
         "has_targets": bool(form.fields["target"].queryset.exists()),  # type: ignore[attr-defined]
     }
 
@@ -163,6 +165,7 @@ def run(request: HttpRequest, run_id: int) -> HttpResponse:
         if job.state == job.State.SUCCEEDED:
             return HttpResponse(headers={"HX-Refresh": "true"})  # the result takes over the whole page
     context = frame(found.team) | {"run": found} | queries.progress(found) | queries.said(found)
+    context |= {"difference": browse.difference(found), "has_features": browse.featured(found) is not None}
     part = "progress"
     if job is not None and job.state == job.State.SUCCEEDED:
         form = _filter_form(request, found)
@@ -184,7 +187,7 @@ def run_pick(request: HttpRequest, run_id: int, rank: int) -> HttpResponse:
     pick = found.picks.filter(rank=rank).first()
     if pick is None:
         raise Http404
-    context = frame(found.team) | {"run": found} | queries.opened(found, pick)
+    context = frame(found.team) | {"run": found, "features": browse.of_pick(found, pick)} | queries.opened(found, pick)
     return page(request, "selection/run_pick.html", context, part="pick")
 
 
