@@ -33,6 +33,18 @@ SAYS: dict[str, str] = {
     "import.started": "started an import",
     "import.finished": "brought in",
     "import.cancelled": "cancelled an import",
+    "endpoint.created": "added the model endpoint",
+    "endpoint.changed": "changed the model endpoint",
+    "endpoint.tested": "tested the model endpoint",
+    "endpoint.archived": "archived the model endpoint",
+    "spending.limited": "set the spending limit",
+    "generation.started": "started a generation",
+    "generation.cancelled": "cancelled a generation",
+    "generation.resumed": "resumed a generation",
+    "generation.retried": "asked again what failed in a generation",
+    "candidates.dropped": "dropped candidates",
+    "candidates.rescued": "rescued candidates",
+    "candidates.accepted": "took candidates into the queue",
 }
 
 

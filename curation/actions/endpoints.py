@@ -29,6 +29,7 @@ def create(*, team: Team, by: User, key: str = "", **fields: Any) -> Endpoint:
         made.key_sealed, made.key_end = seal(key), _end(key)
     _unique(lambda: made.save(force_insert=True), made)
     audit("endpoint.created", actor=by, team=team, target=made, name=made.name, model=made.model, at=made.identity)
+    made.refresh_from_db()  # numbers as the database has them
     return made
 
 

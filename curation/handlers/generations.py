@@ -85,7 +85,13 @@ class _Run:
         for start in range(0, len(self.job.candidates), 500):
             recording.save_candidates(self.generation.pk, self.job.candidates[start : start + 500])
         recording.count(self.generation.pk, engine.planned)
-        return {"stopped": self.job.stopped, "asked": self.job.asked, "repairs": engine.repairs}
+        return {"stopped": self._stopped(), "asked": self.job.asked, "repairs": engine.repairs}
+
+    def _stopped(self) -> str:
+        """Why it ended before what was wanted; also where the ceiling cut its last batch."""
+        job = self.job
+        cut = job.asked >= job.ceiling and job.kept < job.wanted
+        return job.stopped or ("the ceiling of requests is reached" if cut else "")
 
     def sender(self) -> Sender:
         from curation.synthesis import senders

@@ -15,7 +15,7 @@ def job_of(generation: Generation) -> Job:
     return Job(
         spec=spec, sources=sources, params=parse_params(generator.Params, generation.params), seed=generation.seed,
         wanted=generation.wanted, ceiling=generation.ceiling, batch=generation.batch, templates=templates,
-        filters=screening.filters_of(generation.filters, spec, sources),
+        filters=screening.filters_of(generation.generator, generation.filters, spec, sources, generation.seed),
     )  # fmt: skip
 
 

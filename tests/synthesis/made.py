@@ -27,6 +27,10 @@ from tests.curation import made_tasks
 SCHEMA = {"type": "object", "properties": {"answer": {"type": "string"}}, "required": ["answer"]}
 
 
+# Echoes are alike: here only the generator's own verdicts count.
+BARE = {"near": None, "similar": None, "language": False, "copied": 1.0}
+
+
 class Echo:
     """For each input one answer; then, in a second stage, a word about each answer that was kept."""
 
@@ -92,9 +96,11 @@ def sources(count: int, start: int = 0) -> Sources:
 
 def start(cast, to: Endpoint, count: int, *, task=None, **more: Any) -> Generation:
     task = task or made_tasks.task(cast.team, name=f"Task {Generation.objects.count()}")
-    given = {"wanted": count, "ceiling": 20 * count, "sources": sources(count)} | more
+    given = {
+        "wanted": count, "ceiling": 20 * count, "sources": sources(count), "filters": BARE, "generator": "test_echo",
+    }  # fmt: skip
     return generations.start(
-        task=task, by=cast.curator, endpoint=to, generator="test_echo", spec=Spec(instruction="Answer."), **given
+        task=task, by=cast.curator, endpoint=to, spec=Spec(instruction="Answer."), **(given | more)
     )
 
 

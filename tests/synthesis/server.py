@@ -44,6 +44,7 @@ class Server:
         self.paid: Counter[str] = Counter()  # requests that got a whole answer
         self.bodies: list[dict[str, Any]] = []
         self.keys: set[str] = set()
+        self.heads: list[dict[str, str]] = []
         self.at: list[tuple[float, str]] = []
         self.flying = self.most_flying = 0
         self._ready = threading.Event()
@@ -85,6 +86,7 @@ class Server:
                     headers[name.strip().lower()] = value.strip()
                 body = json.loads(await reader.readexactly(int(headers.get("content-length", 0))))
                 self.keys.add(headers.get("authorization", ""))
+                self.heads.append(headers)
                 if not await self._answer(body, writer):
                     return
         except (asyncio.IncompleteReadError, ConnectionError, asyncio.CancelledError):

@@ -4,6 +4,7 @@ import os
 import signal
 from collections import Counter
 
+import psutil
 import pytest
 
 from config.celery import app
@@ -60,7 +61,7 @@ def test_a_worker_that_stood_still_and_comes_back_writes_nothing_twice(cast, ser
     run = made.start(cast, to, 60)
     first = plant.worker("first", "io")
     until(lambda: sum(server.paid.values()) >= 12, 40, lambda: plant.log("first"))
-    children = [int(pid) for pid in os.popen(f"pgrep -P {first.pid}").read().split()]
+    children = [one.pid for one in psutil.Process(first.pid).children()]
     for pid in (first.pid, *children):
         os.kill(pid, signal.SIGSTOP)
     plant.worker("second", "io")
