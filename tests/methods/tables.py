@@ -52,7 +52,7 @@ USUAL = {
         "tokens": "12",
         "dims": "32",
         "batch": "1",
-    },  # fmt: skip
+    },
     "vote_k": {"language_model": tiny()},
     "uncertainty": {"language_model": tiny(), "samples": "3", "tokens": "2"},
 }

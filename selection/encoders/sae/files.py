@@ -45,7 +45,7 @@ def folder_of(name: str, *, fetch: bool = True) -> Path:
     if name.startswith((".", "~")) or Path(name).is_absolute():
         return _within(Path(name).expanduser(), "")
     repo, _, hookpoint = name.partition(":")
-    if hookpoint and not re.fullmatch(r"[\w.][\w./-]*", hookpoint):
+    if hookpoint and (not re.fullmatch(r"[\w][\w./-]*", hookpoint) or ".." in hookpoint):
         raise EncoderError(f"{hookpoint!r} is no hookpoint.", "A hookpoint looks like layers.17.")
     inside = f"{hookpoint}/" if hookpoint else ""
     patterns = [inside + each for each in (CONFIG, WEIGHTS, OWN, FOREIGN)]
@@ -114,7 +114,8 @@ def read(folder: Path) -> TopKSAE:
                 "The two files belong to different autoencoders, or one is damaged; fetch both again.",
             )
     mean = np.asarray(own["mean"], np.float32) if own.get("mean") else None
-    layer = own.get("layer", hookpoint_layer(folder.name))
+    layer = own.get("layer")
+    layer = hookpoint_layer(folder.name) if layer is None else layer
     return TopKSAE(
         arrays["encoder.weight"], arrays["encoder.bias"], arrays["W_dec"], arrays["b_dec"], whole(config, "k"),
         identity=identity_of_folder(folder), model=str(own.get("model", "")),

@@ -139,12 +139,13 @@ class Trainer:
             )
         if self.mean is None:
             self._begin(raw)
-        x = (raw - torch.as_tensor(self.mean, device=self.device)) / self.scale
-        if x.shape[1] != self._held["weight"].shape[1]:
+        dims = self._held["weight"].shape[1]
+        if raw.shape[1] != dims:
             raise EncoderError(
-                f"Training began with vectors of {self._held['weight'].shape[1]} numbers, and these have {x.shape[1]}.",
+                f"Training began with vectors of {dims} numbers, and these have {raw.shape[1]}.",
                 "Take the model and layer with which it began.",
             )
+        x = (raw - torch.as_tensor(self.mean, device=self.device)) / self.scale
         dead = self._silence()
         with torch.no_grad(), fast():
             found = gradients.of(self._held, x, self.settings.k)
