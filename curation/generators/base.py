@@ -373,6 +373,19 @@ def slices(things: Sequence[T], size: int) -> Iterator[Sequence[T]]:
         yield things[start : start + max(1, size)]
 
 
+def stretches(things: Sequence[T], job: Job, *, each: int = 1) -> Iterator[Sequence[T]]:
+    """Stretches of independent things, no more at once than are wanted still, until the job is done. `each`: requests that
+    one of them takes.
+    """
+    at = 0
+    while at < len(things) and not job.done:
+        # A few more than wanted at the end: one by one it would never come to one.
+        want = max(min(8, job.wanted), job.wanted - job.kept)
+        size = max(1, min(job.batch // each, want))
+        yield things[at : at + size]
+        at += size
+
+
 def drive(running: Plan, answer: Callable[[Batch], Replies]) -> None:
     """Runs a plan to its end with replies of a function: for notebooks and tests."""
     try:

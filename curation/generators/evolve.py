@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 from curation.generators import parsing
 from curation.generators.answering import unanswered
-from curation.generators.base import Batch, Coroutine, Job, Need, Plan, Replies, ask
+from curation.generators.base import Batch, Coroutine, Job, Need, Plan, Replies, ask, stretches
 from curation.generators.filters.texts import words
 from curation.generators.model import Candidate, Reply, Request, Sampling, Verdict
 from curation.generators.prompts import Template
@@ -117,9 +117,7 @@ class Evolve:
         for depth in range(1, job.params.rounds + 1):
             children: dict[str, Kin] = {}
             order = job.chance.shuffled(pool, "order", depth)
-            while order and not job.done:
-                count = min(job.batch, max(1, job.wanted - job.kept))
-                stretch, order = order[:count], order[count:]
+            for stretch in stretches(order, job):
                 made = yield from _rewritten(job, stretch, depth, chosen)
                 children |= yield from _answered(job, (yield from _different(job, made)))
             if job.done:

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 from curation.content import Message
 from curation.generators import grounding, parsing
 from curation.generators.answering import unanswered
-from curation.generators.base import Job, Need, Plan, Read, ask, slices
+from curation.generators.base import Job, Need, Plan, Read, ask, stretches
 from curation.generators.filters.texts import normal
 from curation.generators.model import Candidate, Reply, Request, Sampling, Source, Verdict
 from curation.generators.passage_types import Kind, kinds
@@ -123,9 +123,7 @@ class FromPassages:
         ]
         seen: set[tuple[str, str]] = set()
         held: Counter[tuple[str, str]] = Counter()
-        for stretch in slices(job.chance.shuffled(cells, "cells"), min(job.batch, max(8, job.wanted))):
-            if job.done:
-                return
+        for stretch in stretches(job.chance.shuffled(cells, "cells"), job):
             raw = job.params.model == "bonito"
             requests = [_raw(job, cell) if raw else _chat(job, cell) for cell in stretch]
             found = yield from ask(requests, _bonito if raw else _task, job)

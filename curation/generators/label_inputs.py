@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 from curation.generators import parsing
 from curation.generators.answering import ANSWER, TASK, reading, request, single, unanswered
-from curation.generators.base import Batch, Coroutine, Job, Need, Plan, Read, Replies, ask, slices
+from curation.generators.base import Batch, Coroutine, Job, Need, Plan, Read, Replies, ask, stretches
 from curation.generators.filters import votes
 from curation.generators.filters.texts import normal
 from curation.generators.model import Candidate, Reply, Request, Sampling, Verdict
@@ -100,7 +100,7 @@ class LabelInputs:
             if not job.sources.inputs:
                 raise ValueError("label_inputs needs inputs, or the choice to let the model write them")
             made = [Made(one.key, one.text, (one.key,)) for one in job.sources.inputs]
-            yield from self._label(job, made, limit=True)
+            yield from self._label(job, made)
             return
         seeds = yield from self._seeds(job)
         if not seeds:
@@ -204,11 +204,9 @@ class LabelInputs:
             for one, found in zip(made, formatted, strict=True)
         ]
 
-    def _label(self, job: Job, made: Sequence[Made], limit: bool = False) -> Plan:
+    def _label(self, job: Job, made: Sequence[Made]) -> Plan:
         sampling = Sampling(temperature=job.params.temperature, max_tokens=job.params.max_tokens)
-        for stretch in slices(made, job.batch):
-            if job.done and limit:
-                return
+        for stretch in stretches(made, job, each=job.params.samples):
             requests = [
                 request(job, "label", one.key, one.text, sampling, samples=job.params.samples) for one in stretch
             ]

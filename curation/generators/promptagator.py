@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 from curation.generators import parsing
 from curation.generators.answering import unanswered
-from curation.generators.base import Job, Need, Plan, Read, ask, slices
+from curation.generators.base import Job, Need, Plan, Read, ask, stretches
 from curation.generators.filters.texts import normal
 from curation.generators.model import Candidate, Reply, Request, Sampling, Source, Verdict
 from curation.generators.prompts import Template
@@ -99,9 +99,7 @@ class Promptagator:
         sampling = Sampling(temperature=job.params.temperature, max_tokens=job.params.max_tokens)
         passages = job.chance.shuffled(job.sources.passages, "passages")
         jobs = [(number, one) for number in range(job.params.queries) for one in passages]
-        for stretch in slices(jobs, min(job.batch, max(8, job.wanted))):
-            if job.done:
-                return
+        for stretch in stretches(jobs, job):
             requests = [
                 job.request(
                     "query", one.key, number, sampling=sampling, schema=QUERY,

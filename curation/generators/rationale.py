@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 from curation.generators import parsing
 from curation.generators.answering import TASK, shown, unanswered
-from curation.generators.base import Job, Need, Plan, ask, slices
+from curation.generators.base import Job, Need, Plan, ask, stretches
 from curation.generators.filters import votes
 from curation.generators.filters.texts import normal
 from curation.generators.model import Candidate, Demo, Reply, Request, Sampling, Verdict
@@ -81,9 +81,7 @@ class Rationale:
         if not questions:
             raise ValueError("rationale needs finished examples, or inputs")
         sampling = Sampling(temperature=job.params.temperature, max_tokens=job.params.max_tokens)
-        for stretch in slices(questions, max(1, job.batch // job.params.samples)):
-            if job.done:
-                return
+        for stretch in stretches(questions, job, each=job.params.samples):
             requests = [self._request(job, one, sampling) for one in stretch]
             if job.params.samples == 1:
                 for one, found in zip(stretch, (yield from ask(requests, _read, job)), strict=True):

@@ -62,7 +62,7 @@ class Chain:
         self.chance = Chance(seed)
         self.known = self._repeats()
         likeness.existing(self.known, sources.existing, spec)
-        self.seen: set[str] = set()
+        self.seen = self._repeats()
         self.held_out = HeldOut(sources.tests) if sources.tests else None
         good = [text for demo in spec.demos for text in (demo.input, demo.output)]
         own = [term.strip() for term in self.options.noise.split(",")]
@@ -81,10 +81,11 @@ class Chain:
         return tuple(found)
 
     def repeats(self, candidate: Candidate) -> bool:
-        """Whether an equal one was kept before; the full comparison waits for `settle`."""
-        text = likeness.squeezed(self.known.text(candidate))
-        before = text in self.seen
-        self.seen.add(text)
+        """Whether it repeats one that was kept before. Which of the two stays is for `settle` to say."""
+        text = self.seen.text(candidate)
+        before = not all(verdict.passed for verdict in self.seen.verdicts(text, "this run"))
+        if not before:
+            self.seen.add(text, candidate.key)
         return before
 
     def settle(self, candidates: Sequence[Candidate]) -> Mapping[str, tuple[Verdict, ...]]:

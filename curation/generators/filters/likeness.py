@@ -42,9 +42,9 @@ class Pool:
         """(ROUGE-L, key) of the likest text if that is more than the threshold (Wang and others 2023)."""
         held = words(text)
         shared: dict[int, int] = defaultdict(int)
-        for word, asked in Counter(held).items():
+        for word, mine in Counter(held).items():
             for at, often in self.postings.get(word, ()):
-                shared[at] += min(asked, often)
+                shared[at] += min(mine, often)
         best, found = self.threshold, None
         for at in sorted(shared):
             row, key = self.rows[at]
