@@ -28,7 +28,7 @@ SETTINGS = {
     "paper": Setting(4, 20_000, 128, 2e-5, 128, 512, 0, 2_048, 8_192),
 }
 LEAST = 32  # rows of the warm-up, where the pool has them, however small its share
-FORWARD = 0.11  # seconds of one core for a row of about 125 tokens through SmolLM2, forward and back to the embeddings
+FORWARD = 1.1  # seconds of one core for a row of about 125 tokens through SmolLM2, forward and back to the embeddings
 PROJECTED = 1.4e-11  # seconds of one core for a number of a gradient and a dimension
 OTHERS = 8.0  # times as dear as SmolLM2 is a model that is not known
 DEPTH, WIDTH = 30, 3_840  # of SmolLM2: blocks, and LoRA weights of a block for each rank
@@ -64,7 +64,7 @@ def seconds(params: Any, rows: int, targets: int) -> float:
     """Of one core without a GPU: each row forward and back once an epoch, and those of the warm-up once more."""
     one = setting(params)
     share = (one.blocks or DEPTH) / DEPTH
-    backward = FORWARD * (0.4 + 0.6 * min(1.0, share))  # the pass back ends at the first block with LoRA
+    backward = FORWARD * (0.15 + 0.85 * min(1.0, share))  # the pass back ends at the first block with LoRA
     size = WIDTH * one.rank * DEPTH * min(1.0, share)
     each = backward + size * one.dims * PROJECTED
     trained = warm_rows(params, rows) * one.epochs * backward
