@@ -1,7 +1,7 @@
 """Answers of labelled tasks as items, preference rules over them, and formats that are written and read back by us.
 
 An answer is never written by a model here: `render(apply(gold, rules), form)` computes it, and
-`parse(render(gold, form), form) == gold` for every format (Hum, Hu and others 2025, read as rules over gold annotation).
+`parse(render(gold, form), form) == gold` for every format (Hum, arXiv 2502.03843, read as rules over gold annotation).
 """
 
 import json

@@ -1,7 +1,7 @@
 """Instructions in many guises over finished examples, whose answers are computed and never written by a model.
 
-"answers" crosses guidelines, preference rules and formats of labelled data (after Hum, 2025); "instruction" varies the
-wording alone; "rewrite" makes the prompt of each example clearer (after PRoMPTd, 2023), see `rewriting`.
+"answers" crosses guidelines, preference rules and formats of labelled data (after Hum, arXiv 2502.03843); "instruction" varies the
+wording alone; "rewrite" makes the prompt of each example clearer (after PRoMPTd, arXiv 2310.02107), see `rewriting`.
 """
 
 from dataclasses import dataclass
