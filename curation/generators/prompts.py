@@ -22,6 +22,7 @@ from functools import lru_cache
 from typing import Any
 
 from jinja2 import StrictUndefined, TemplateError, nodes
+from jinja2.runtime import LoopContext
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from curation.content import Message
@@ -30,6 +31,7 @@ MAX_SOURCE = 20_000  # characters of one section
 MAX_TEXT = 400_000  # characters of one rendered section
 MAX_LOOPS = 2  # one inside another
 
+_LOOP = ("index", "index0", "first", "last", "length")
 _FILTERS = ("join", "length", "trim", "upper", "lower", "title", "tojson", "first", "last")
 _TESTS = ("defined", "none", "string", "number", "sequence", "mapping", "equalto", "eq", "in")
 _ALLOWED = (
@@ -97,10 +99,12 @@ def render(
     """
     trusted = {name: _plain(value, tag) for name, value in trusted.items()}
     # A name that the task has is never taken by data.
-    both = {name: _plain(value, tag) for name, value in (data or {}).items()} | trusted
+    outside = {name: _plain(value, tag) for name, value in (data or {}).items()}
+    both = outside | trusted
     system = _section("system", template.system, trusted)
     exemplars = _section("exemplars", template.exemplars, both)
-    control = _section("control", template.control, both)
+    # One line each: a value with line breaks could pass for other keys, or for what comes after.
+    control = _section("control", template.control, {name: _flat(value) for name, value in outside.items()} | trusted)
     held = _section("data", template.data, both)
     parts = [fence(exemplars, tag), control, fence(held, tag), _section("action", template.action, trusted)]
     if exemplars or held:
@@ -150,6 +154,14 @@ def _section(name: str, text: str, values: Mapping[str, Any]) -> str:
     return "".join(out).strip()
 
 
+def _flat(value: Any) -> Any:
+    if isinstance(value, str):
+        return " ".join(value.split())
+    if isinstance(value, dict):
+        return {name: _flat(one) for name, one in value.items()}
+    return [_flat(one) for one in value] if isinstance(value, list) else value
+
+
 @lru_cache(maxsize=512)
 def _compiled(name: str, text: str) -> Any:
     if len(text) > MAX_SOURCE:
@@ -194,10 +206,40 @@ def _children(node: nodes.Node) -> Iterator[nodes.Node]:
     return node.iter_child_nodes()
 
 
+class _Environment(ImmutableSandboxedEnvironment):
+    """A dot or an index reads an entry of plain data, or the place in a loop; there are no attributes of anything."""
+
+    def getattr(self, obj: Any, attribute: str) -> Any:
+        return self.getitem(obj, attribute)
+
+    def getitem(self, obj: Any, argument: Any) -> Any:
+        if isinstance(obj, LoopContext) and argument in _LOOP:
+            return getattr(obj, argument)
+        if isinstance(obj, dict | list):
+            try:
+                return obj[argument]
+            except (KeyError, IndexError, TypeError):
+                pass
+        return self.undefined(obj=obj, name=str(argument))
+
+
+def _printed(value: Any) -> Any:
+    if isinstance(value, str | int | float | bool | StrictUndefined):
+        return value
+    if value is None:
+        return ""
+    raise TypeError("a list or mapping stands where text is wanted; use a loop, join or tojson")
+
+
 @lru_cache(maxsize=1)
 def _environment() -> ImmutableSandboxedEnvironment:
-    env = ImmutableSandboxedEnvironment(
-        undefined=StrictUndefined, autoescape=False, trim_blocks=True, lstrip_blocks=True, cache_size=0
+    env = _Environment(
+        undefined=StrictUndefined,
+        autoescape=False,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        cache_size=0,
+        finalize=_printed,
     )
     env.globals.clear()
     env.filters = {name: env.filters[name] for name in _FILTERS}
