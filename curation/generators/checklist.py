@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 from rapidfuzz import fuzz, utils
 
 from curation.generators import judging
-from curation.generators.base import Batch, Job, Need, Plan, Read, Replies, ask, slices
+from curation.generators.base import Batch, Job, Need, Plan, Read, Replies, ask, stretches
 from curation.generators.model import Candidate, Reply, Request, Sampling
 from curation.generators.parsing import Unreadable
 from curation.generators.prompts import Template
@@ -129,9 +129,7 @@ class Checklist:
         scores: dict[str, list[float]] = {}
         rewards: dict[str, list[float]] = {}
         missing = 0
-        for few in slices(cases(job), max(1, min(job.batch, job.wanted))):
-            if job.done:
-                break
+        for few in stretches(cases(job), job):
             yield from _write(job, few)
             if job.params.mode == "write":
                 continue

@@ -13,7 +13,7 @@ from typing import ClassVar, NamedTuple
 from rapidfuzz.distance import Levenshtein
 
 from curation.generators import corruption
-from curation.generators.base import Batch, Job, Need, Plan, Read, Replies, ask, slices
+from curation.generators.base import Batch, Job, Need, Plan, Read, Replies, ask, stretches
 from curation.generators.model import Candidate, Reply, Request, Sampling, Source, Verdict
 from curation.generators.prompts import Template
 from curation.generators.reading import flag_of, schema, text_of, thing, unread, verdict
@@ -150,9 +150,7 @@ class Edits:
         return round(job.wanted * asked * (1 + job.params.check) * 1.5)
 
     def run(self, job: Job) -> Plan:
-        for few in slices(works(job), min(job.batch, max(8, job.wanted))):
-            if job.done:
-                return
+        for few in stretches(works(job), job):
             by_rule = [work for work in few if work.way == "rules"]
             asked = [work for work in few if work.way != "rules"]
             for work in by_rule:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar, NamedTuple
 
 from curation.generators import spans
-from curation.generators.base import Job, Need, Plan, Read, ask, slices
+from curation.generators.base import Job, Need, Plan, Read, ask, stretches
 from curation.generators.model import Candidate, Reply, Request, Sampling, Source, Verdict
 from curation.generators.parsing import Unreadable
 from curation.generators.prompts import Template
@@ -97,9 +97,7 @@ class Extract:
         params: Params = job.params
         types = kinds(job)
         kept = {True: 0, False: 0}
-        for few in slices(job.sources.passages, job.batch):
-            if job.done:
-                return
+        for few in stretches(job.sources.passages, job):
             found = yield from ask([_request(job, one, types) for one in few], _reader(params.mode, types), job)
             without = []
             for source, read in zip(few, found, strict=True):

@@ -116,15 +116,3 @@ def _options(number: int, text: str) -> list[tuple[str, str]]:
     if len(found) > MOST:
         raise GridError(number, f"it has {len(found)} values", f"Leave at most {MOST}.")
     return found
-
-
-def render(grid: Grid) -> str:
-    """The text that `parse` reads back as an equal grid."""
-    lines = []
-    for attribute in grid.attributes:
-        values: dict[str, list[str]] = {}
-        for value, own in attribute.options:
-            values.setdefault(value, []).append(own)
-        told = [value + (f" ({', '.join(own)})" if any(own) else "") for value, own in values.items()]
-        lines.append(f"{attribute.name}: {', '.join(told)}")
-    return "\n".join(lines)

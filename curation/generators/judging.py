@@ -15,7 +15,6 @@ from curation.measures.resampling import bootstrap
 
 Vote = Literal["a", "b", "tie"]
 OTHER: dict[Vote, Vote] = {"a": "b", "b": "a", "tie": "tie"}
-LEAST_PLANTED = 20  # planted pairs before a low share stops a run; at its end any number decides
 PLANTED_SHARE = 0.95
 MATCHED = 1.2  # ratio of lengths up to which two answers count as equally long
 
@@ -86,28 +85,14 @@ def ratio(a: str, b: str) -> float:
     return long / short
 
 
-def pair_of_ratings(ratings: Sequence[float | None], margin: float = 1.0) -> tuple[int, int] | None:
-    """(best, worst) of the valid ratings; the earliest of equals. None without two of them `margin` apart.
-
-    [5, None, 3] is (0, 2); [4, 4, 4] is None: an answer is never preferred to itself.
-    """
-    valid = [(rating, at) for at, rating in enumerate(ratings) if rating is not None]
-    if len(valid) < 2:
-        return None
-    best = max(valid, key=lambda one: (one[0], -one[1]))
-    worst = min(valid, key=lambda one: (one[0], one[1]))
-    return (best[1], worst[1]) if best[0] - worst[0] >= margin and best[1] != worst[1] else None
-
-
 def plants(count: int, share: float) -> int:
     """How many planted pairs a run of `count` pairs holds: at least one, unless the share or the run is none."""
     return ceil(count * share) if count > 0 and share > 0 else 0
 
 
-def planted_fails(right: int, judged: int, *, finished: bool, least: float = PLANTED_SHARE) -> bool:
+def planted_fails(right: int, judged: int, least: float = PLANTED_SHARE) -> bool:
     """Whether judging must stop: too few of the pairs with a known winner were judged rightly."""
-    enough = judged >= LEAST_PLANTED or (finished and judged > 0)
-    return enough and right < least * judged - 1e-9
+    return judged > 0 and right < least * judged - 1e-9
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from itertools import combinations
 from typing import Any, ClassVar
 
 from curation.generators import judging
-from curation.generators.base import Job, Need, Plan, Stopped, slices
+from curation.generators.base import Job, Need, Plan, Stopped, stretches
 from curation.generators.judges import TEMPLATES as JUDGES
 from curation.generators.judges import Case, Outcome, judge
 from curation.generators.model import Candidate, Verdict
@@ -86,9 +86,7 @@ class PreferencePairs:
     def run(self, job: Job) -> Plan:
         tally = _Tally()
         try:
-            for number, few in enumerate(slices(job.sources.inputs, max(8, min(job.batch, job.wanted)))):
-                if job.done:
-                    break
+            for number, few in enumerate(stretches(job.sources.inputs, job)):
                 found = yield from answers(job, few)
                 if number == 0:
                     yield from _planted(job, found, tally)
@@ -127,7 +125,7 @@ def _planted(job: Job, found: Sequence[Answered], tally: _Tally) -> Plan:
         right.append("a" if first else "b")
     outcomes = yield from judge(job, cases)
     tally.planted, tally.right = len(cases), sum(o.verdict == r for o, r in zip(outcomes, right, strict=True))
-    if judging.planted_fails(tally.right, tally.planted, finished=True, least=job.params.planted_right):
+    if judging.planted_fails(tally.right, tally.planted, job.params.planted_right):
         raise Stopped(
             f"of {tally.planted} pairs with a known winner only {tally.right} were judged rightly: this judge cannot be relied on"
         )

@@ -10,7 +10,7 @@ from typing import ClassVar, NamedTuple
 from rapidfuzz import fuzz, utils
 
 from curation.generators import finals
-from curation.generators.base import Job, Need, Plan, Read, ask, slices
+from curation.generators.base import Job, Need, Plan, Read, ask, stretches
 from curation.generators.model import Candidate, Demo, Reply, Request, Sampling, Verdict
 from curation.generators.parsing import Unreadable
 from curation.generators.prompts import Template
@@ -183,9 +183,7 @@ class ReasoningPaths:
         asked = [Open(demo.key or str(at), demo) for at, demo in enumerate(job.sources.examples)]
         able = [one for one in asked if one.question.strip() and one.demo.output.strip()]
         unsolved = 0
-        for few in slices(able, max(1, min(job.batch, job.wanted))):
-            if job.done:
-                break
+        for few in stretches(able, job):
             yield from _select(job, few)
             for _ in range(params.tries):
                 going = [one for one in few if len(one.kept) < params.paths and one.tried < len(one.advice)]

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from curation.generators import finals, gold
-from curation.generators.base import Batch, Job, Plan, Read, Replies, ask, slices
+from curation.generators.base import Batch, Job, Plan, Read, Replies, ask, stretches
 from curation.generators.model import Candidate, Demo, Reply, Request, Sampling, Verdict
 from curation.generators.prompts import Template
 from curation.generators.reading import schema, text_of, thing, unread, verdict
@@ -60,9 +60,7 @@ def run(job: Job) -> Plan:
         for at, demo in enumerate(job.sources.examples)
     ]
     able = [one for one in every if one.original.strip() and one.demo.output.strip()]
-    for few in slices(able, max(1, min(job.batch // job.params.samples, job.wanted))):
-        if job.done:
-            return
+    for few in stretches(able, job, each=job.params.samples):
         solved = yield from _solve(job, few, [one.original for one in few], "as it is")
         for one, (right, answer, keys) in zip(few, solved, strict=True):
             one.prompt, one.right, one.before, one.answer, one.requests = one.original, right, right, answer, keys

@@ -6,8 +6,9 @@ Offsets are half-open and count Unicode code points of the passage as it is stor
 import unicodedata
 from bisect import bisect_right
 from collections.abc import Iterable, Sequence
+from functools import lru_cache
 from itertools import pairwise, product
-from typing import Any, Literal, NamedTuple
+from typing import Literal, NamedTuple
 
 How = Literal["exact", "space", "case"]
 HOW: tuple[How, ...] = ("exact", "space", "case")  # the order in which they are tried
@@ -89,7 +90,7 @@ def places(passage: str, surface: str, *, whole_words: bool = True) -> list[Span
     if not wanted:
         return []
     for how in HOW:
-        folded = Folded(passage, space=how != "exact", case=how == "case")
+        folded = _folded(passage, how)
         sought = Folded(wanted, space=how != "exact", case=how == "case").text
         found = []
         for start, end in folded.find(sought):
@@ -100,6 +101,11 @@ def places(passage: str, surface: str, *, whole_words: bool = True) -> list[Span
         if found:
             return found
     return []
+
+
+@lru_cache(maxsize=6)  # the stretches of one passage are looked up one after the other
+def _folded(passage: str, how: How) -> Folded:
+    return Folded(passage, space=how != "exact", case=how == "case")
 
 
 def _whole(passage: str, start: int, end: int) -> bool:
@@ -179,8 +185,3 @@ def bio(passage: str, labelled: Iterable[tuple[int, int, str]]) -> list[tuple[st
             for at in inside:
                 tags[at] = ("B-" if at == inside[0] else "I-") + label
     return [(passage[low:high], tag) for (low, high), tag in zip(tokens, tags, strict=True)]
-
-
-def overlap(a: Any, b: Any) -> bool:
-    """Whether two spans share a character: the lenient match."""
-    return bool(a[0] < b[1] and b[0] < a[1])

@@ -276,7 +276,7 @@ class _Cover:
         answers = yield from ask(requests, _answer, self.job)
         checks = yield from _checks(self.job, fresh, answers)
         for one, read, check in zip(fresh, answers, checks, strict=True):
-            meta = _meta(self.paths[one.leaf])
+            meta = _meta(self.paths[one.leaf]) | truth.told(check)
             if read.value is None:
                 unread(self.job, read, instruction=one.question, meta=meta, parents=(one.leaf,))
                 continue

@@ -189,7 +189,8 @@ def _candidate(
     graded, keys = grade or ({}, ())
     return Candidate(
         key=read.requests[-1], instruction=job.spec.instruction, input=item.prompt,
-        outputs=(item.reference,) if item.reference else (), meta={"cell": cell.values, "cell_number": cell.number} | graded,
+        outputs=(item.reference,) if item.reference else (),
+        meta={"cell": cell.values, "cell_number": cell.number} | truth.told(check) | graded,
         requests=(*read.requests, *(check.requests if check else ()), *keys), verdicts=tuple(found),
     )  # fmt: skip
 

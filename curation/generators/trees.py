@@ -267,13 +267,6 @@ def with_cards(tree: Tree, before: Tree) -> Tree:
     )
 
 
-def pruned(tree: Tree, below: int) -> Tree:
-    """The tree without what lies deeper than `below` levels."""
-    if below <= 0:
-        return ()
-    return tuple(replace(node, children=pruned(node.children, below - 1)) for node in tree)
-
-
 def grown(tree: Tree, ident: str, names: list[tuple[str, str]]) -> Tree:
     """The tree with further children (name, note) of one node; "" adds roots. Names that are there already are skipped."""
     if not ident:

@@ -6,8 +6,10 @@ probabilities, the word itself counts as 1 or 0.
 
 import math
 from collections.abc import Mapping
+from typing import Any
 
 from curation.generators import parsing
+from curation.generators.base import Read
 from curation.generators.model import Reply, Request, Sampling, Verdict
 from curation.generators.prompts import Template
 from curation.generators.reading import verdict
@@ -45,6 +47,11 @@ def read(request: Request, reply: Reply) -> float:
 def band(p: float) -> str:
     """rejected below 0.5, middle below 0.7, else high: the middle ones were found to help training most."""
     return [name for low, name in BANDS if p >= low][-1]
+
+
+def told(check: Read[float] | None) -> dict[str, Any]:
+    """What a candidate keeps of its check: the probability and its band; nothing where there is none."""
+    return {} if check is None or check.value is None else {"truth": round(check.value, 4), "band": band(check.value)}
 
 
 def judged(p: float, least: float) -> Verdict:

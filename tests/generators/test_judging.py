@@ -10,7 +10,6 @@ from curation.generators.judging import (
     by_scores,
     jury,
     length_rule,
-    pair_of_ratings,
     planted_fails,
     plants,
     ratio,
@@ -67,26 +66,16 @@ def test_the_length_rule_is_strict_and_spares_clear_wins() -> None:
     assert length_rule(None, True, 1, 9000, 0) is None
 
 
-def test_pairs_of_ratings_never_pair_an_answer_with_itself() -> None:
-    assert pair_of_ratings([4, 4, 4]) is None
-    assert pair_of_ratings([5, None, 3]) == (0, 2)
-    assert pair_of_ratings([3, 5, 5, 3]) == (1, 0)
-    assert pair_of_ratings([4, 3.5]) is None
-    assert pair_of_ratings([5]) is None
-    assert pair_of_ratings([None, None]) is None
-
-
 def test_planted_pairs() -> None:
     assert plants(100, 0.05) == 5
     assert plants(3, 0.05) == 1
     assert plants(0, 0.05) == 0
     assert plants(100, 0) == 0
-    assert planted_fails(18, 20, finished=False)
-    assert not planted_fails(19, 20, finished=False)
-    assert not planted_fails(0, 19, finished=False)
-    assert planted_fails(18, 19, finished=True)
-    assert not planted_fails(5, 5, finished=True)
-    assert not planted_fails(0, 0, finished=True)
+    assert planted_fails(18, 20)
+    assert not planted_fails(19, 20)
+    assert planted_fails(4, 5)
+    assert not planted_fails(5, 5)
+    assert not planted_fails(0, 0)
 
 
 def test_kappa_by_hand() -> None:

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from curation.generators.spans import Span, bio, gap, nearest, overlap, places, words
+from curation.generators.spans import Span, bio, gap, nearest, places, words
 
 TEXT = "He developed a rash after amoxicillin."
 
@@ -71,5 +71,3 @@ def test_words_and_tags() -> None:
     assert [TEXT[s:e] for s, e in words(TEXT)] == ["He", "developed", "a", "rash", "after", "amoxicillin", "."]
     tags = bio("a skin rash came", [(2, 11, "event"), (7, 11, "sign")])
     assert tags == [("a", "O"), ("skin", "B-event"), ("rash", "I-event"), ("came", "O")]
-    assert overlap((0, 3), (2, 5))
-    assert not overlap((0, 2), (2, 5))
