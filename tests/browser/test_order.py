@@ -38,7 +38,7 @@ def test_picks_go_to_a_queue_in_order(tab, a_run, request):
     tab.get_by_role("button", name="Send picks").press("Enter")
     tab.wait_for_url(re.compile(r"/tasks/\d+/order/"))
     _until(tab, "What stands for most others first", scripted)
-    first = tab.locator("ol[aria-label='Next in the queue'] li").first
+    first = tab.locator("ul[aria-label='Next in the queue'] li").first
     assert re.match(r"1st: stands for [\d,]+ similar examples", first.locator("p").inner_text())
     if scripted:
         assert axe(tab) == []
@@ -51,7 +51,7 @@ def test_picks_go_to_a_queue_in_order(tab, a_run, request):
     assert tab.locator("#order-ideal").is_checked()
     tab.get_by_role("button", name="Put in order").press("Enter")
     _until(tab, "What reaches most others first", scripted)
-    assert "1st: from one to the next it reaches" in tab.locator("ol[aria-label='Next in the queue']").inner_text()
+    assert "1st: from one to the next it reaches" in tab.locator("ul[aria-label='Next in the queue']").inner_text()
     tab.get_by_role("button", name="Undo this order").press("Enter")
     _until(tab, "What stands for most others first", scripted)
 
