@@ -1,4 +1,6 @@
 from curation.models.audit import AuditEvent
+from curation.models.collection import Collection
+from curation.models.dataset import Dataset, DatasetExport, DatasetVersion
 from curation.models.endpoint import Endpoint, EndpointPace, Spending
 from curation.models.example import (
     BulkChange,
@@ -23,6 +25,10 @@ __all__ = [
     "AuditEvent",
     "BulkChange",
     "Candidate",
+    "Collection",
+    "Dataset",
+    "DatasetExport",
+    "DatasetVersion",
     "Demonstration",
     "Endpoint",
     "EndpointPace",
