@@ -1,0 +1,106 @@
+"""Rows of collections and versions, as they lie in Parquet parts."""
+
+import hashlib
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import orjson
+import pyarrow as pa
+
+from curation.content import Content, dump, load, render
+from curation.formats.training import Record
+
+PART_ROWS = 25_000
+PART_CHARS = 24 << 20  # of one part: what a step holds
+GROUP_ROWS = 2_000  # of a row group: what opening one row reads
+BATCH = 1_000
+CHARS_OF_A_TOKEN = 4
+
+SCHEMA = pa.schema(
+    [
+        ("key", pa.string()), ("revision", pa.int32()), ("sha", pa.binary(32)), ("split", pa.string()),
+        ("group", pa.string()), ("origin", pa.string()), ("source", pa.string()), ("licence", pa.string()),
+        ("language", pa.string()), ("tags", pa.list_(pa.string())), ("chars", pa.int32()), ("tokens", pa.int32()),
+        ("day", pa.string()), ("agreement", pa.float32()), ("content", pa.string()), ("chosen", pa.string()),
+        ("rejected", pa.string()), ("desirable", pa.bool_()), ("answer", pa.string()), ("lineage", pa.string()),
+    ]
+)  # fmt: skip
+# What a recipe looks at: everything but the texts.
+FACTS = ("key", "sha", "origin", "source", "licence", "language", "tags", "chars", "tokens", "day", "agreement")
+REPEATING = ["split", "origin", "source", "licence", "language", "tags", "day"]
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One row. `key` is unique in a version: the space that the row comes from, a slash, and its key there.
+
+    origin: that space (`t12` a task, `p7` a pool, or the name of a file). answer: all fields of the answer form.
+    day: when it was accepted or came in, YYYY-MM-DD. lineage: what is known of where it came from.
+    """
+
+    key: str
+    content: Content
+    revision: int = 1
+    origin: str = ""
+    source: str = ""
+    licence: str = ""
+    language: str = ""
+    tags: tuple[str, ...] = ()
+    day: str = ""
+    agreement: float | None = None
+    chosen: str | None = None
+    rejected: str | None = None
+    desirable: bool | None = None
+    answer: Mapping[str, Any] | None = None
+    lineage: Mapping[str, Any] = field(default_factory=dict)
+    group: str = ""
+    split: str = ""
+
+    def record(self) -> Record:
+        return Record(
+            key=self.key, content=self.content, chosen=self.chosen, rejected=self.rejected, desirable=self.desirable,
+            beside={"source": self.source, "licence": self.licence, "tags": list(self.tags), "split": self.split},
+        )  # fmt: skip
+
+
+def canonical(value: Any) -> str:
+    """JSON with sorted keys: equal values, equal text."""
+    return orjson.dumps(value, option=orjson.OPT_SORT_KEYS).decode()
+
+
+def sha_of(content: str, row: Row) -> bytes:
+    """sha256 of what is learned from: the content and what was answered. Not where it came from."""
+    said = [row.chosen, row.rejected, row.desirable, row.answer]
+    return hashlib.sha256(content.encode() + b"\0" + orjson.dumps(said, option=orjson.OPT_SORT_KEYS)).digest()
+
+
+def tokens_of(chars: int) -> int:
+    """Tokens as budgets count them: four characters each, rounded up, at least one."""
+    return max(1, -(-chars // CHARS_OF_A_TOKEN))
+
+
+def pack(rows: Iterable[Row]) -> pa.Table:
+    columns: dict[str, list[Any]] = {name: [] for name in SCHEMA.names}
+    for row in rows:
+        content = canonical(dump(row.content))
+        chars = len(render(row.content, "text"))
+        values = (
+            row.key, row.revision, sha_of(content, row), row.split, row.group, row.origin, row.source, row.licence,
+            row.language, row.tags, chars, tokens_of(chars), row.day, row.agreement, content, row.chosen, row.rejected,
+            row.desirable, None if row.answer is None else canonical(row.answer), canonical(row.lineage),
+        )  # fmt: skip
+        for held, value in zip(columns.values(), values, strict=True):
+            held.append(value)
+    return pa.table(columns, schema=SCHEMA)
+
+
+def unpack(table: pa.Table | pa.RecordBatch) -> Iterator[Row]:
+    for one in table.to_pylist():
+        yield Row(
+            key=one["key"], content=load(orjson.loads(one["content"])), revision=one["revision"], origin=one["origin"],
+            source=one["source"], licence=one["licence"], language=one["language"], tags=tuple(one["tags"]),
+            day=one["day"], agreement=one["agreement"], chosen=one["chosen"], rejected=one["rejected"],
+            desirable=one["desirable"], answer=orjson.loads(one["answer"]) if one["answer"] else None,
+            lineage=orjson.loads(one["lineage"]), group=one["group"], split=one["split"],
+        )  # fmt: skip
