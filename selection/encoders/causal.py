@@ -11,7 +11,9 @@ stands behind a row changes nothing in it, since attention is causal.
 """
 
 import contextlib
-from collections.abc import Iterator, Sequence
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from functools import lru_cache
 from typing import Any
 
@@ -23,7 +25,7 @@ from selection.encoders.base import EncoderError, writable
 from selection.encoders.causal_files import PACKAGED, Files, files_of, identity, stored
 from selection.encoders.causal_model import Blocks, load_files
 from selection.encoders.causal_text import Template
-from selection.encoders.dense import out_of_memory
+from selection.encoders.dense import out_of_memory, run_at_once
 from selection.encoders.model import device_of, precision_of
 
 __all__ = ["PACKAGED", "CausalLM", "RowError", "identity", "load"]
@@ -126,26 +128,7 @@ class CausalLM:
         not run. What is hidden behind the mask is arbitrary. A batch that does not fit in the memory is halved.
         Raises `EncoderError` for a layer that is not there, a row that does not fit, and numbers that are not finite.
         """
-        if not 0 <= layer <= self.depth:
-            raise EncoderError(
-                f"The model has no layer {layer}.", f"Choose one from 0 (the embeddings) to {self.depth} (the last)."
-            )
-        todo = self.batches(tokens, budget)[::-1]
-        while todo:
-            rows = todo.pop()
-            try:
-                found = self._forward([tokens[row] for row in rows], layer)
-            except (MemoryError, RuntimeError) as error:
-                if not out_of_memory(error):
-                    raise
-                halves, found = self._halves(rows, tokens, error), None
-            if found is None:
-                self.free()
-                todo += halves
-                continue
-            self._finite(rows, *found)
-            yield rows, *found
-            del found
+        yield from self._each(tokens, layer, budget, lambda _, hidden, mask: (hidden, mask))
 
     def losses(self, tokens: Sequence[Tokens], first: Sequence[int]) -> NDArray[np.float64]:
         """float64[n]: the mean of -log p(token | those before it) over a row's tokens from `first` on.
@@ -153,13 +136,76 @@ class CausalLM:
         The first token of a row has nothing before it and is never counted. NaN for a row without a token to count.
         Logits are made in float32, a block of tokens at a time.
         """
-        made = np.full(len(tokens), np.nan)
-        for rows, hidden, _ in self.hidden(tokens, self.depth):
+
+        def lost(rows: NDArray[np.int64], hidden: Any, mask: Any) -> tuple[list[float]]:
+            found = []
             for line, row in enumerate(rows.tolist()):
                 start, stop = max(int(first[row]), 1), len(tokens[row])
-                if start < stop:
-                    made[row] = self._loss(hidden[line, start - 1 : stop - 1], tokens[row][start:stop])
+                told = start < stop
+                found.append(
+                    self._loss(hidden[line, start - 1 : stop - 1], tokens[row][start:stop]) if told else np.nan
+                )
+            return (found,)
+
+        made = np.full(len(tokens), np.nan)
+        for rows, found in self._each(tokens, self.depth, None, lost):
+            made[rows] = found
         return made
+
+    def _each(
+        self, tokens: Sequence[Tokens], layer: int, budget: int | None, work: Callable[..., tuple[Any, ...]]
+    ) -> Iterator[tuple[Any, ...]]:
+        """(rows, *work(rows, hidden, mask)) of all batches, longest first.
+
+        On a CPU several go through the model at once, each on one thread: no thread waits for another, which is
+        several times as fast where the cores are shared with other work.
+        """
+        if not 0 <= layer <= self.depth:
+            raise EncoderError(
+                f"The model has no layer {layer}.", f"Choose one from 0 (the embeddings) to {self.depth} (the last)."
+            )
+        todo = deque(self.batches(tokens, budget))
+        running: deque[tuple[NDArray[np.int64], Future[tuple[Any, ...]]]] = deque()
+        at_once = self._at_once(len(todo))
+        with self._pool(at_once) as submit:
+            while todo or running:
+                while todo and len(running) < at_once + (at_once > 1):
+                    rows = todo.popleft()
+                    running.append((rows, submit(self._forward, rows, tokens, layer, work)))
+                rows, future = running.popleft()
+                error = future.exception()
+                if error is None:
+                    yield rows, *future.result()
+                elif not out_of_memory(error):
+                    raise error
+                else:
+                    todo.extendleft(self._halves(rows, tokens, error))
+                    self.free()
+                del future, error  # the results, and the traceback that holds the batch's memory
+
+    def _at_once(self, batches: int) -> int:
+        """Batches that go through the model at the same time."""
+        import torch
+
+        if self.device != "cpu":
+            return 1
+        return max(1, min(batches, self.threads or torch.get_num_threads()))
+
+    @contextlib.contextmanager
+    def _pool(self, at_once: int) -> Iterator[Callable[..., Future[Any]]]:
+        """What runs a call: threads where there are several batches on a CPU, else this thread itself."""
+        import torch
+
+        if at_once == 1:
+            yield run_at_once
+            return
+        before = torch.get_num_threads()
+        with ThreadPoolExecutor(at_once, initializer=torch.set_num_threads, initargs=(1,)) as pool:
+            try:
+                yield pool.submit
+            finally:
+                pool.shutdown(cancel_futures=True)
+                torch.set_num_threads(before)  # a thread that sets its own sets the default of later ones too
 
     def _loss(self, hidden: Any, wanted: Tokens) -> float:
         import torch
@@ -167,7 +213,7 @@ class CausalLM:
         head, total = self.model.get_output_embeddings(), 0.0
         block = max(1, LOGITS // self.vocabulary)
         target = torch.from_numpy(wanted.astype(np.int64)).to(hidden.device)
-        with torch.inference_mode(), self._threads():
+        with torch.inference_mode():
             for start in range(0, len(wanted), block):
                 logits = head(hidden[start : start + block].to(head.weight.dtype)).float()
                 logits = _scaled(logits, self.model.config.get_text_config())
@@ -175,26 +221,30 @@ class CausalLM:
                 total += float(loss.double().sum())
         return total / len(wanted)
 
-    def _forward(self, rows: Sequence[Tokens], layer: int) -> tuple[Any, Any]:
+    def _forward(
+        self, rows: NDArray[np.int64], tokens: Sequence[Tokens], layer: int, work: Callable[..., tuple[Any, ...]]
+    ) -> tuple[Any, ...]:
         import torch
 
-        width = max(map(len, rows))
-        ids = np.zeros((len(rows), width), np.int64)
-        mask = np.zeros((len(rows), width), bool)
-        for line, row in enumerate(rows):
+        held = [tokens[row] for row in rows]
+        ids = np.zeros((len(held), max(map(len, held))), np.int64)
+        mask = np.zeros(ids.shape, bool)
+        for line, row in enumerate(held):
             ids[line, : len(row)] = row
             mask[line, : len(row)] = True
         with torch.inference_mode(), self._threads():
             hidden = self.blocks.run(torch.from_numpy(ids).to(self.device), layer).float()
-            return hidden, torch.from_numpy(mask).to(self.device)
+            real = torch.from_numpy(mask).to(self.device)
+            self._finite(rows, hidden, real)
+            return work(rows, hidden, real)
 
     @contextlib.contextmanager
     def _threads(self) -> Iterator[None]:
-        """The CPU's threads that a worker beside others may take."""
+        """The CPU's threads that a worker beside others may take, where a batch goes through by itself."""
         import torch
 
         before = torch.get_num_threads()
-        if not self.threads or self.threads == before or self.device != "cpu":
+        if not self.threads or self.threads >= before or self.device != "cpu":
             yield
             return
         torch.set_num_threads(self.threads)
@@ -215,7 +265,7 @@ class CausalLM:
             ) from error
         half = len(rows) // 2
         self.budget = max(1, min(self.budget, half * width))
-        return [rows[half:], rows[:half]]
+        return [rows[half:], rows[:half]]  # pushed to the front one by one
 
     def _finite(self, rows: NDArray[np.int64], hidden: Any, mask: Any) -> None:
         import torch

@@ -10,7 +10,7 @@ from collections import deque
 from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from selection.encoders.base import EncoderError, Tick, no_tick, unit, writable
 from selection.encoders.model import Model, load_model
 
+T = TypeVar("T")
 Precision = Literal["auto", "float32", "bfloat16"]
 CHUNKS = 8  # of one text; what comes after is not read
 WINDOW = 8_192  # rows whose tokens are held at once
@@ -145,7 +146,7 @@ class Dense:
     def _pool(self) -> Iterator[Callable[..., Future[NDArray[np.float32]]]]:
         """What runs a call: threads on a CPU, this thread itself on a GPU."""
         if self.model.device != "cpu":
-            yield _at_once
+            yield run_at_once
             return
         import torch
 
@@ -182,8 +183,9 @@ def out_of_memory(error: BaseException) -> bool:
     return isinstance(error, RuntimeError) and ("out of memory" in said or "can't allocate memory" in said)
 
 
-def _at_once(call: Callable[..., NDArray[np.float32]], *args: Any) -> Future[NDArray[np.float32]]:
-    done: Future[NDArray[np.float32]] = Future()
+def run_at_once(call: Callable[..., T], *args: Any) -> Future[T]:
+    """What an executor's `submit` does, in this thread."""
+    done: Future[T] = Future()
     try:
         done.set_result(call(*args))
     except Exception as error:  # noqa: BLE001  # as an executor does: raised where the result is asked for

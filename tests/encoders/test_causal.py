@@ -342,3 +342,21 @@ def test_the_packaged_model_knows_english(capfd):
         assert not len(a) or a @ b / np.linalg.norm(a) / np.linalg.norm(b) > 0.999
     said = capfd.readouterr()
     assert "it/s" not in said.err + said.out
+
+
+def test_batches_share_the_cores_of_a_cpu(own, monkeypatch):
+    """Each on one thread; a reader that stops in the middle leaves nothing behind."""
+    monkeypatch.setattr(own, "device", "cpu")
+    own.threads, before, seen = 2, torch.get_num_threads(), []
+    own.model.to("cpu")
+    tokens = own.tokens(TEXTS, 40)
+    forward = own.blocks.run
+    own.blocks = type("Seen", (), {"run": lambda _, *args: seen.append(torch.get_num_threads()) or forward(*args)})()
+    found = own.hidden(tokens, 2, budget=40)
+    next(found)
+    found.close()
+    assert seen
+    assert set(seen) == {1}
+    assert torch.get_num_threads() == before
+    assert len(states(own, tokens, 2, budget=40)) == sum(len(row) > 0 for row in tokens)
+    own.model.to(DEVICE)
