@@ -16,6 +16,7 @@ from selection.actions import runs as actions
 from selection.methods import select
 from selection.models import Pick, Pool, Run, Target
 from tests.selection import made
+from tests.tiny_sae import tiny_sae
 from tests.tiny_lm import tiny
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -37,6 +38,8 @@ CASES = [
     ("fusion", {"methods": "bm25, classifier:features=static, embedding"}, {}, "30"),
     ("cascade", {"first": "bm25", "then": "embedding", "audit": 20}, {}, "10"),
     ("bm25", {}, {"spread": "k_center", "spread_over": 3}, "20"),
+    ("mona", {"sae": tiny_sae(), "tokens": 64, "entries": 32}, {}, "20"),
+    ("mona", {"sae": tiny_sae(), "tokens": 64, "keep": False, "aggregation": "round_robin"}, {}, "20"),
     ("tsds", {}, {}, "20"),
     ("k_center", {}, {}, "20"),
     ("semdedup", {}, {}, "20"),
