@@ -206,10 +206,13 @@ class _Cover:
 
     def run(self) -> Plan:
         for turn in range(self.params.rounds):
+            calls = {ident: -(-self.short(ident) // self.params.questions) for ident in self.paths}
+            # Leaves take turns, so that a run that ends early has covered them alike.
             wants = [
                 (ident, turn, part)
+                for part in range(max(calls.values()))
                 for ident in self.paths
-                for part in range(-(-self.short(ident) // self.params.questions))
+                if part < calls[ident]
             ]
             for few in slices(wants, self.job.batch):
                 if self.job.done:

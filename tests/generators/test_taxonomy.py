@@ -80,6 +80,14 @@ def test_a_leaf_that_yields_nothing_stays_short_and_is_told() -> None:
     assert sum(f"question/{cooking}" in request.key for request in asked) == 2 * 3  # 2 rounds, 3 tries each
 
 
+def test_a_run_that_ends_early_has_covered_the_leaves_alike() -> None:
+    tree = trees.to_nodes(trees.parse("a [x50]\nb [x50]\nc [x50]"))
+    job, _ = play(
+        "taxonomy", questions, spec=SPEC, sources=Sources(taxonomy=tree), wanted=12, batch=3, alike=1.0, questions=2
+    )  # fmt: skip
+    assert Counter(one.meta["path"][0] for one in job.candidates if one.kept) == {"a": 4, "b": 4, "c": 4}
+
+
 def test_a_question_like_another_of_its_topic_is_dropped() -> None:
     def said(request: Request) -> dict:
         return (
