@@ -62,12 +62,16 @@ def _down(value: NDArray[np.float32]) -> NDArray[np.float16]:
     return np.where(near.astype(np.float32) > value, below, near)
 
 
-def unpack(matrix: NDArray[np.uint8]) -> Stored:
-    """Of uint8[n, 6 m + 8]. Raises `ValueError` for another width."""
+def _fields(matrix: NDArray[np.uint8]) -> NDArray[Any]:
     m = (matrix.shape[1] - 8) // 6
     if matrix.shape[1] != row_bytes(m):
         raise ValueError(f"a stored row cannot have {matrix.shape[1]} bytes")
-    held = np.ascontiguousarray(matrix).view(_layout(m)).reshape(len(matrix))
+    return np.ascontiguousarray(matrix).view(_layout(m)).reshape(len(matrix))
+
+
+def unpack(matrix: NDArray[np.uint8]) -> Stored:
+    """Of uint8[n, 6 m + 8]. Raises `ValueError` for another width."""
+    held = _fields(matrix)
     return Stored(held["index"], held["value"].astype(np.float32), held["mass"], held["rest"])
 
 
@@ -99,59 +103,60 @@ def bounds(
     """
     aims = np.ascontiguousarray(targets, np.float32)
     quiet = np.zeros(len(aims), np.bool_) if muted is None else muted
-    aims = np.where(quiet[:, None], np.float32(0), aims)
+    any_muted = bool(quiet.any())
+    aims = np.where(quiet[:, None], np.float32(0), aims) if any_muted else aims
     low, high = (np.zeros((len(matrix), aims.shape[1]), np.float32) for _ in range(2))
     masses = aims.sum(axis=0, dtype=np.float64)
+    alone = aims[:, 0].copy() if aims.shape[1] == 1 and not any_muted else None
     for start in range(0, len(matrix), BLOCK):
         here = slice(start, start + BLOCK)
-        part = unpack(matrix[here])
-        if part.index.size and int(part.index.max()) >= len(aims):
-            raise ValueError(f"a stored row names feature {int(part.index.max())} of {len(aims)}")
-        any_muted = bool(quiet.any())
-        if aims.shape[1] == 1 and not any_muted:
-            _bounds_one(*part, aims[:, 0].copy(), masses[0], low[here, 0], high[here, 0])
+        held = _fields(matrix[here])
+        if alone is not None:
+            half = held["value"].view("<u2")
+            top = _bounds_one(
+                held["index"], half, held["mass"], held["rest"], alone, masses[0], low[here, 0], high[here, 0]
+            )
         else:
-            _bounds(*part, aims, masses, quiet, any_muted, low[here], high[here])
+            part = unpack(matrix[here])
+            top = int(part.index.max(initial=0))
+            if top < len(aims):
+                _bounds(*part, aims, masses, quiet, any_muted, low[here], high[here])
+                continue
+        if top >= 0:
+            raise ValueError(f"a stored row names feature {top} of {len(aims)}")
     return low, high
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, fastmath={"reassoc", "nsz"})
 def _bounds_one(  # noqa: PLR0917
-    index: Any, value: Any, mass: Any, rest: Any, aim: Any, target: Any, low: Any, high: Any
-) -> None:
-    """One target, nothing muted: the loop that a pool of millions goes through. float32 in lanes, added at the end."""
-    lanes = 16
-    shared, most = np.zeros(lanes, np.float32), np.zeros(lanes, np.float32)
-    reached = np.zeros(lanes, np.float32)
+    index: Any, half: Any, mass: Any, rest: Any, aim: Any, target: Any, low: Any, high: Any
+) -> int:
+    """One target, nothing muted: the loop that a pool of millions goes through. The largest index that is too large.
+
+    `half`: the bits of the float16 values. Moved into a float32 they are the value times 2^-112, exactly.
+    """
+    bits = np.empty(index.shape[1], np.uint32)
+    value = bits.view(np.float32)
+    scale = np.float32(2.0**112)
     for row in range(len(index)):
-        shared[:] = 0
-        most[:] = 0
-        reached[:] = 0
-        at = 0
-        while at + lanes <= index.shape[1] and value[row, at] > 0:
-            for lane in range(lanes):
-                here = value[row, at + lane]
-                other = aim[index[row, at + lane]] if here > 0 else np.float32(0)
-                shared[lane] += min(here, other)
-                most[lane] += min(here * np.float32(1 + STEP) + np.float32(TINY), other)
-                reached[lane] += other
-            at += lanes
-        m, upper, seen = np.float64(0), np.float64(0), np.float64(0)
-        for lane in range(lanes):
-            m += shared[lane]
-            upper += most[lane]
-            seen += reached[lane]
-        while at < index.shape[1]:
-            here = value[row, at]
-            if here > 0:
-                other = aim[index[row, at]]
-                m += min(here, other)
-                upper += min(here * np.float32(1 + STEP) + np.float32(TINY), other)
-                seen += other
-            at += 1
-        more = min(np.float64(rest[row]), max(upper - m, 0.0) + max(target - seen, 0.0))
+        top = np.uint32(0)
+        for at in range(index.shape[1]):
+            bits[at] = np.uint32(half[row, at]) << np.uint32(13)
+            top = max(top, index[row, at])
+        if top >= len(aim):
+            return int(top)
+        shared, seen = np.float32(0), np.float32(0)
+        for at in range(index.shape[1]):
+            other = aim[index[row, at]] if bits[at] else np.float32(0)
+            shared += min(value[at] * scale, other)
+            seen += other
+        m = np.float64(shared)
+        # Rounding took at most a step of each value that is kept; the rest lies in features that are not.
+        steps = (mass[row] - rest[row]) * STEP + index.shape[1] * TINY
+        more = min(np.float64(rest[row]), steps + max(target * (1 + ROUNDING) - seen, 0.0))
         low[row] = _ratio(m, mass[row] + target - m) * (1 - ROUNDING)
         high[row] = min(_ratio(m + more, mass[row] + target - m - more) * (1 + ROUNDING), 1.0)
+    return -1
 
 
 @njit(cache=True, nogil=True)
