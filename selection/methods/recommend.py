@@ -43,6 +43,10 @@ PRESETS = (
         "cascade",
     ),
     Preset(
+        "deep", "Through a language model", "Hidden states (RDS+) rank what telling words leave, and a sample is checked.",
+        "cascade", {"first": "bm25:aggregation=max", "then": "rds_plus"},
+    ),
+    Preset(
         "clean", "Clean", "The proposal, without near duplicates, repetition and personal data.", "fusion",
         {"methods": STATIC}, {"near_duplicates": 0.8, "repetition": 0.3, "pii": True},
     ),
