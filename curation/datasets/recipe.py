@@ -1,5 +1,6 @@
 """A recipe: what a version is made of. JSON in and out, checked, with the place of what is wrong."""
 
+import math
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
@@ -108,14 +109,18 @@ def parse(raw: Mapping[str, Any]) -> Recipe:
     _known(raw, Recipe, "")
     sources = tuple(_source(one, f"sources[{n}]") for n, one in enumerate(_list(raw, "sources", "")))
     if len(sources) > MOST_SOURCES:
-        raise RecipeError("sources", f"are more than {MOST_SOURCES}.", "Combine some of them in a version of their own.")
+        raise RecipeError(
+            "sources", f"are more than {MOST_SOURCES}.", "Combine some of them in a version of their own."
+        )
     seen: set[tuple[str, int, str]] = set()
     for n, one in enumerate(sources):
         if (one.kind, one.id, one.state) in seen:
             raise RecipeError(f"sources[{n}]", "is in the recipe twice.", "Take it out once.")
         seen.add((one.kind, one.id, one.state))
     filters = _filters(_object(raw, "filters"))
-    caps = {name: _whole(amount, f"caps.{name}", 1) for name, amount in _object(raw, "caps").items() if amount is not None}
+    caps = {
+        name: _whole(amount, f"caps.{name}", 1) for name, amount in _object(raw, "caps").items() if amount is not None
+    }
     if unknown := sorted(set(caps) - set(CAPS)):
         raise RecipeError(f"caps.{unknown[0]}", "is no kind of cap.", f"They are {', '.join(CAPS)}.")
     mix = _choice(raw, "mix", MIXES, "all")
@@ -164,13 +169,13 @@ def _source(raw: Any, place: str) -> Source:
 
 def _filters(raw: Mapping[str, Any]) -> Filters:
     _known(raw, Filters, "filters")
-    texts = {}
+    texts: dict[str, Any] = {}
     for name in ("tags_any", "tags_none", "sources", "sources_not", "licences", "languages"):
         values = _list(raw, name, "filters.")
         if not all(isinstance(one, str) and len(one) <= 255 for one in values):
             raise RecipeError(f"filters.{name}", "holds something that is no short text.", "Use a list of texts.")
         texts[name] = tuple(dict.fromkeys(values))
-    days = {}
+    days: dict[str, Any] = {}
     for name in ("from_day", "to_day"):
         value = raw.get(name) or ""
         if value and (not isinstance(value, str) or not _DAY.fullmatch(value)):
@@ -232,7 +237,7 @@ def _choice(raw: Mapping[str, Any], name: str, choices: Sequence[str], start: st
 
 
 def _number(value: Any, place: str) -> float:
-    if isinstance(value, bool) or not isinstance(value, int | float) or value != value:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
         raise RecipeError(place, "is not a number.", "Write a number.")
     return float(value)
 

@@ -44,7 +44,9 @@ def parse(raw: Mapping[str, Any]) -> Splits:
     try:
         pairs = dict(given)
     except (TypeError, ValueError):
-        raise RecipeError("splits.shares", "are not pairs of name and share.", "Write {train: 0.9, test: 0.1}.") from None
+        raise RecipeError(
+            "splits.shares", "are not pairs of name and share.", "Write {train: 0.9, test: 0.1}."
+        ) from None
     shares: dict[str, float] = {}
     for name, share in pairs.items():
         if not isinstance(name, str) or not _NAME.fullmatch(name):

@@ -1,0 +1,174 @@
+"""Rows of a recipe's sources: accepted examples of tasks, collections, other versions."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import pyarrow as pa
+from django.conf.locale import LANG_INFO
+from django.db import connection
+
+from curation import answers, natural, parts
+from curation.content import Content, load
+from curation.datasets.rows import FACTS, SCHEMA, Row, tokens_of
+from curation.models import Collection, DatasetVersion, Example, Task
+
+FIELDS = (
+    "pk", "key", "content", "answer", "tags", "source", "lineage", "revision", "agreement", "accepted_at", "changed_at",
+    "origin",
+)  # fmt: skip
+BATCH = 2_000
+STEP = 20_000  # examples of a step
+CODES = {str(info["name"]).lower(): code for code, info in LANG_INFO.items() if "name" in info and "-" not in code}
+DROPPED = ("params", "verdicts", "natural")  # of the lineage: long, and kept where they came from
+
+# What people did: who answered (a count), which answer was taken.
+DECISIONS = """
+SELECT e.id, coalesce(a.ids, '{}'), coalesce(a.people, 0), r.annotation_id
+FROM unnest(%s::bigint[]) AS e(id)
+LEFT JOIN LATERAL (
+  SELECT array_agg(id ORDER BY id) AS ids, count(DISTINCT annotator_id) AS people
+  FROM curation_annotation WHERE example_id = e.id AND state = 'submitted') a ON true
+LEFT JOIN LATERAL (
+  SELECT annotation_id FROM curation_revision WHERE example_id = e.id AND why = 'accepted'
+  ORDER BY number DESC LIMIT 1) r ON true
+"""
+
+
+def origin_of(task: Task) -> str:
+    return f"t{task.pk}"
+
+
+def code_of(languages: Sequence[str]) -> str:
+    """The code of the first language that a task names, else the name as it stands."""
+    name = languages[0].strip() if languages else ""
+    return CODES.get(name.lower(), name.lower())
+
+
+def head_of(task: Task) -> dict[str, Any]:
+    """The task's file of Natural Instructions, without its instances: what an export puts in front of them."""
+    extra = {
+        name: value for name, value in task.extra.get("natural", {}).items() if name in ("keys", "rest", "licence")
+    }
+    whole = natural.NaturalTask(
+        task.name, task.definition,
+        tuple(
+            natural.NaturalDemonstration(one.kind, one.input, one.output, one.explanation, one.extra)
+            for one in task.demonstrations.all()
+        ),
+        (), {ours: getattr(task, ours) for ours in natural.LISTS.values()}, task.licence, extra,
+    )  # fmt: skip
+    return natural.head(whole)
+
+
+# --- tasks ---
+
+
+def cuts(task: Task, state: str) -> list[tuple[int, int]]:
+    """Ranges of ids, each with some 20,000 examples of the state."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT id FROM (SELECT id, row_number() OVER (ORDER BY id) AS n FROM curation_example"
+            " WHERE task_id = %s AND state = %s AND deleted_at IS NULL) AS r WHERE n %% %s = 1 ORDER BY id",
+            [task.pk, state, STEP],
+        )
+        starts = [pk for (pk,) in cursor.fetchall()]
+    return list(zip(starts, [*starts[1:], 1 << 62], strict=True))
+
+
+def of_task(task: Task, state: str, start: int, stop: int) -> Iterator[Row]:
+    """The examples of one range, a batch at a time, with what people and programs did to them."""
+    rows = Example.objects.alive().filter(task=task, state=state, pk__lt=stop)
+    make, last = _Maker(task, state), start - 1
+    while found := list(rows.filter(pk__gt=last).order_by("pk").values_list(*FIELDS)[:BATCH]):
+        decided = _decisions([one[0] for one in found])
+        for one in found:
+            yield make(dict(zip(FIELDS, one, strict=True)), decided[one[0]])
+        last = found[-1][0]
+
+
+def _decisions(ids: list[int]) -> dict[int, dict[str, Any]]:
+    with connection.cursor() as cursor:
+        cursor.execute(DECISIONS, [ids])
+        return {
+            pk: {"annotations": list(given), "annotators": people} | ({"annotation": taken} if taken else {})
+            for pk, given, people, taken in cursor.fetchall()
+        }
+
+
+class _Maker:
+    """Examples of one task as rows."""
+
+    def __init__(self, task: Task, state: str) -> None:
+        self.task, self.accepted = task, state == Example.State.ACCEPTED
+        self.pairs = [one for one in answers.load_form(task.form) if one.role == "preference" and one.kind == "pair"]
+        self.language = code_of(task.output_languages)
+
+    def __call__(self, one: dict[str, Any], decided: dict[str, Any]) -> Row:
+        content, answer = load(one["content"]), one["answer"] or None
+        chosen, rejected = self._preference(content, answer or {})
+        if chosen is not None and content.kind == "single":
+            content = Content("single", content.instruction, content.input, (chosen,), (), content.system)
+        if content.kind == "single" and not content.instruction:
+            content = Content("single", self.task.definition, content.input, content.outputs, (), content.system)
+        lineage = {name: value for name, value in one["lineage"].items() if name not in DROPPED}
+        lineage |= {"task": self.task.pk, "example": one["pk"], "origin": one["origin"]} | decided
+        at = one["accepted_at"] or one["changed_at"]
+        return Row(
+            key=f"{origin_of(self.task)}/{one['key']}", content=content, revision=one["revision"],
+            origin=origin_of(self.task), source=one["source"], licence=str(lineage.get("licence") or self.task.licence),
+            language=self.language, tags=tuple(one["tags"]), day=at.date().isoformat(), agreement=one["agreement"],
+            chosen=chosen, rejected=rejected, desirable=self.accepted, answer=answer, lineage=lineage,
+        )  # fmt: skip
+
+    def _preference(self, content: Content, answer: Mapping[str, Any]) -> tuple[str | None, str | None]:
+        for field in self.pairs:
+            value = answer.get(field.name)
+            if not isinstance(value, dict) or value.get("tie"):
+                continue
+            numbers = value.get("chosen"), value.get("rejected")
+            if all(type(n) is int and 0 <= n < len(content.outputs) for n in numbers):
+                return value.get("text") or content.outputs[numbers[0]], content.outputs[numbers[1]]  # type: ignore[index]
+        return None, None
+
+
+# --- facts for a preview ---
+
+
+def task_facts(task: Task, state: str, every: int = 1) -> Iterator[pa.Table]:
+    """FACTS of the examples, without reading their contents; one in `every` where there are many.
+
+    `sha` is null: nobody knows it before the contents are read.
+    """
+    rows = Example.objects.alive().filter(task=task, state=state)
+    if every > 1:
+        rows = rows.extra(where=["hashtext(key) %% %s = 0"], params=[every])
+    language, origin, last = code_of(task.output_languages), origin_of(task), 0
+    fields = ("pk", "key", "source", "tags", "chars", "agreement", "accepted_at", "changed_at")
+    while found := list(rows.filter(pk__gt=last).order_by("pk").values_list(*fields)[: 10 * BATCH]):
+        keys, sources, tags, chars, agreement, accepted, changed = (
+            list(one) for one in list(zip(*found, strict=True))[1:]
+        )
+        count = len(found)
+        yield pa.table(
+            {
+                "key": [f"{origin}/{key}" for key in keys], "sha": pa.nulls(count, pa.binary(32)), "origin": [origin] * count,
+                "source": sources, "licence": [task.licence] * count, "language": [language] * count, "tags": tags,
+                "chars": chars, "tokens": [tokens_of(one) for one in chars],
+                "day": [(a or c).date().isoformat() for a, c in zip(accepted, changed, strict=True)], "agreement": agreement,
+            },
+            schema=pa.schema([SCHEMA.field(name) for name in FACTS]),
+        )  # fmt: skip
+        last = found[-1][0]
+
+
+def part_facts(found: Collection | DatasetVersion, every: int = 1) -> Iterator[pa.Table]:
+    """FACTS of the rows of a collection or version; whole batches are left out where there are many."""
+    for number, batch in enumerate(parts.batches(found.parts, FACTS, size=10 * BATCH if every == 1 else BATCH // 4)):
+        if number % every == 0:
+            yield pa.Table.from_batches([batch]).select(FACTS)
+
+
+def size_of(kind: str, found: Task | Collection | DatasetVersion, state: str) -> int:
+    if isinstance(found, Task):
+        return Example.objects.alive().filter(task=found, state=state).count()
+    return found.rows

@@ -1,0 +1,104 @@
+"""Parts: the Parquet files of collections and versions in the storage, sorted by key and named by their content."""
+
+import bisect
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from config import storage
+from curation.datasets.rows import BATCH, GROUP_ROWS, REPEATING, SCHEMA, Row, unpack
+
+Part = Mapping[str, Any]  # {path, sha256, rows, bytes, first, last}
+
+
+def save(folder: str, table: pa.Table) -> dict[str, Any]:
+    """One part of rows that are sorted by key. The same rows give the same file on every machine."""
+    with storage.ByContent(folder, "parquet") as file:
+        pq.write_table(
+            table.cast(SCHEMA), file, compression="zstd", compression_level=1, row_group_size=GROUP_ROWS,
+            use_dictionary=[name for name in REPEATING if name != "tags"], write_statistics=["key"], store_schema=False,
+        )  # fmt: skip
+    keys = table.column("key")
+    first, last = (keys[0].as_py(), keys[-1].as_py()) if table.num_rows else ("", "")
+    return {
+        "path": file.path, "sha256": file.sha256, "rows": table.num_rows, "bytes": file.size, "first": first, "last": last,
+    }  # fmt: skip
+
+
+def opened(part: Part) -> pq.ParquetFile:
+    """Raises `Fault` store.missing or store.damaged."""
+    return pq.ParquetFile(storage.local_path(part["path"], part["sha256"]), memory_map=True, pre_buffer=False)
+
+
+def batches(
+    parts: Sequence[Part], columns: Sequence[str] | None = None, split: str | None = None, size: int = BATCH
+) -> Iterator[pa.RecordBatch]:
+    """All rows in the order of their keys, some at a time; of one split if it is named."""
+    names = None if columns is None else list(dict.fromkeys([*columns, *(["split"] if split is not None else [])]))
+    for part in parts:
+        with opened(part) as file:
+            for batch in file.iter_batches(batch_size=size, columns=names, use_threads=False):
+                found = batch
+                if split is not None:
+                    found = batch.filter(pc.equal(batch.column("split"), split))
+                if found.num_rows:
+                    yield found
+
+
+def rows(parts: Sequence[Part], split: str | None = None) -> Iterator[Row]:
+    for batch in batches(parts, split=split):
+        yield from unpack(batch)
+
+
+def one(parts: Sequence[Part], key: str) -> Row | None:
+    """The row of that key. Parts are sorted and apart, so one of them is opened, and one row group of it."""
+    at = bisect.bisect_right([part["first"] for part in parts], key) - 1
+    if at < 0 or key > parts[at]["last"]:
+        return None
+    with opened(parts[at]) as file:
+        for number in _groups(file, key, key, inclusive=True):
+            table = file.read_row_group(number, use_threads=False)
+            found = table.filter(pc.equal(table.column("key"), key))
+            if found.num_rows:
+                return next(unpack(found))
+    return None
+
+
+def between(part: Part, low: str, high: str, columns: Sequence[str] | None = None) -> Iterator[tuple[int, pa.Table]]:
+    """(place of its first row, rows) of the row groups that may hold keys of low <= key < high ("" = no end)."""
+    with opened(part) as file:
+        starts, at = [], 0
+        for number in range(file.metadata.num_row_groups):
+            starts.append(at)
+            at += file.metadata.row_group(number).num_rows
+        for number in _groups(file, low, high):
+            yield (
+                starts[number],
+                file.read_row_group(number, columns=list(columns) if columns else None, use_threads=False),
+            )
+
+
+def _groups(file: pq.ParquetFile, low: str, high: str, inclusive: bool = False) -> Iterator[int]:
+    place = file.schema_arrow.get_field_index("key")
+    for number in range(file.metadata.num_row_groups):
+        facts = file.metadata.row_group(number).column(_leaf(file, place)).statistics
+        if (
+            facts is None
+            or not facts.has_min_max
+            or (facts.max >= low and (not high or facts.min < high or (inclusive and facts.min <= high)))
+        ):
+            yield number
+
+
+def _leaf(file: pq.ParquetFile, place: int) -> int:
+    """`key` is the first column, so its leaf is the first one too."""
+    assert place == 0  # noqa: S101
+    return 0
+
+
+def clear(folder: str, wanted: set[str]) -> None:
+    """Remove what an unfinished freeze left and nothing refers to."""
+    storage.keep_only(folder, wanted)
