@@ -35,15 +35,13 @@ def curve(
 ) -> Curve | None:  # fmt: skip
     """`points`: (place, value) with growing places; None for fewer than two. The axis begins at zero.
 
-    `share`: values are said as percent. `gate`: the level that has to be undercut; far above all values it is only said.
+    `share`: values are said as percent. `gate`: the level that has to be undercut.
     """
     if len(points) < 2:
         return None
     base = height - FOOT
     said: Callable[[float], str] = percent if share else _number
-    high = max((value for _, value in points if value > 0), default=1.0)
-    if gate is not None and gate < 3 * high:
-        high = max(high, gate * 1.05)
+    high = max(1.25 * (gate or 0.0), *(value for _, value in points)) or 1.0
     # The first steps of training can lie far above all others: they may leave the frame rather than flatten the rest.
     usual = sorted(value for _, value in points)[int(0.95 * (len(points) - 1))]
     if high > 3 * max(usual, gate or 0.0) > 0:
@@ -63,7 +61,7 @@ def curve(
         " ".join(f"{_round(across(place))},{down(value)}" for place, value in drawn), _ticks(edges, across, log=False),
         [over.capitalize(), title],
         [(f"{place:,.0f}", [said(value)]) for place, value in _some(points, TABLED)],
-        (down(gate), said(gate)) if gate is not None and gate <= high else None,
+        (down(gate), said(gate)) if gate is not None else None,
     )  # fmt: skip
 
 

@@ -12,7 +12,7 @@ from selection.queries.saes import choices
 if TYPE_CHECKING:
     from selection.forms.runs import RunForm
 
-FIELD, OTHER = "m_sae", "m_sae_other"
+FIELD, OTHER, ELSE = "m_sae", "m_sae_other", "other"
 
 
 def offer(form: "RunForm") -> None:
@@ -22,8 +22,8 @@ def offer(form: "RunForm") -> None:
     asked, own = form.fields[FIELD], choices(form.team)
     wanted = str(form.initial.get(FIELD) or "")
     form.fields[FIELD] = forms.ChoiceField(
-        choices=[*own, ("", "Another one, named under finer settings" if own else "None of the team yet")],
-        required=False, label=asked.label, initial=own[0][0] if own else "",
+        choices=[*own, (ELSE, "Another one, named under finer settings" if own else "None of the team yet")],
+        label=asked.label, initial=own[0][0] if own else ELSE,
         help_text="Those of the team that passed their check.",
     )  # fmt: skip
     form.fields[OTHER] = forms.CharField(
@@ -33,7 +33,7 @@ def offer(form: "RunForm") -> None:
         widget=forms.TextInput(attrs={"spellcheck": "false", "autocomplete": "off"}),
     )  # fmt: skip
     if wanted and wanted not in dict(own):
-        form.initial.update({FIELD: "", OTHER: wanted})
+        form.initial.update({FIELD: ELSE, OTHER: wanted})
     form.extra_fields.append(OTHER)
 
 
@@ -41,9 +41,8 @@ def merge(form: "RunForm", data: dict[str, Any]) -> None:
     """One value of the two fields, checked to be the team's where it names one of a team."""
     if FIELD not in form.fields:
         return
-    named = data.get(FIELD) or data.pop(OTHER, "") or ""
-    data.pop(OTHER, None)
-    data[FIELD] = named
+    other, chosen = data.pop(OTHER, "") or "", data.get(FIELD) or ""
+    named = data[FIELD] = other if chosen in {"", ELSE} else chosen
     if not named and FIELD not in form.errors:
         form.add_error(FIELD, "Choose one of the team, or name another under finer settings.")
     elif NAMED.fullmatch(named):
@@ -55,4 +54,4 @@ def merge(form: "RunForm", data: dict[str, Any]) -> None:
 
 def missing(form: "RunForm") -> bool:
     """Whether the method wants an autoencoder and the team has none."""
-    return FIELD in form.fields and not any(value for value, _ in form.fields[FIELD].choices)  # type: ignore[attr-defined]
+    return FIELD in form.fields and not any(value != ELSE for value, _ in form.fields[FIELD].choices)  # type: ignore[attr-defined]

@@ -69,7 +69,7 @@ class TrainForm(SaeForm):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.fields["pool"].help_text = "Its rows are what the features will tell apart. A tenth is kept for measuring."
+        self.fields["pool"].help_text = "Its rows are what the features will tell apart. Some are kept for measuring."
         self.fields["layer"].help_text = "Hidden states after so many blocks. Empty: two thirds of the model's depth."
 
     @property

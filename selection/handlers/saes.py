@@ -37,9 +37,9 @@ class Saes(Kind):
         if sae.how == SparseAutoencoder.How.LOADED:
             only = PassPlan("load", "Load and measure", [StepPlan({"stage": "load"}, "gpu")], unit="tokens")
             return None if index else only
-        if index == 0:
-            return PassPlan("look", "Look at the model", [StepPlan({"stage": "look"}, "gpu")], unit="tokens")
         plan = Plan.of(sae)
+        if index == 0:
+            return PassPlan("look", "Look at the model", [StepPlan({"stage": "look"}, "gpu", plan.held_out)])
         if index == 1:
             parts = plan.parts(jobs.results(job, "look")[0]["dims"])[1:]
             steps = [

@@ -73,7 +73,10 @@ def measures(sae: SparseAutoencoder) -> dict[str, Any]:
     def plot(title: str, column: int, **facts: Any) -> Any:
         return curve(title, list(zip(places, (point[column] for point in points), strict=True)), over="tokens", **facts)
 
+    trained = sae.how == SparseAutoencoder.How.TRAINED
     return {
+        "gate_note": "on rows that training did not see" if trained else "on rows of the pool",
+        "fvu_note": "less than 30 % to pass" if trained else "at most 50 % to pass",
         "plots": [
             plot("Loss", 2),
             plot("Variance unexplained (FVU)", 3, share=True, gate=FVU_GATE),
