@@ -85,8 +85,8 @@ def scoring(rows, goal, turns=5):
         used = min(_cpu(lambda held=many: truncated.bounds(held, goal)) for _ in range(turns))
         found.append({
             "entries": entries, "dropped": round(truncated.dropped(truncated.unpack(stored)), 4),
-            "half_width": round(float((high - low).mean() / 2), 5), "rows_a_second": round(STORED / best), "rows_a_cpu_second": round(STORED / used),
-            "bytes_a_row": truncated.row_bytes(entries),
+            "half_width": round(float((high - low).mean() / 2), 5), "rows_a_second": round(STORED / best),
+            "rows_a_cpu_second": round(STORED / used), "bytes_a_row": truncated.row_bytes(entries),
         })  # fmt: skip
     return found
 
