@@ -126,10 +126,14 @@ def beat(children: Processes, schedule: Path) -> Child:
 
 
 def everything(children: Processes, port: int, var: Path, *, reload: bool = False) -> Child:
-    """The web server, two workers (cpu and io; gpu) and beat. Returns the web server."""
+    """The web server, three workers (cpu; io; gpu) and beat. Returns the web server.
+
+    Those of io wait for others most of the time, and a step of theirs may take hours: they hold up no other work.
+    """
     cores = max(1, len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1)
     server = web(children, port, reload=reload)
-    worker(children, "cpu", "cpu,io", "--pool", "prefork", "--concurrency", str(cores))
+    worker(children, "cpu", "cpu", "--pool", "prefork", "--concurrency", str(cores))
+    worker(children, "io", "io", "--pool", "threads", "--concurrency", "4")
     worker(children, "gpu", "gpu", "--pool", "solo")
     beat(children, var / "beat-schedule")
     return server

@@ -98,10 +98,9 @@ def start(cast, to: Endpoint, count: int, *, task=None, **more: Any) -> Generati
     task = task or made_tasks.task(cast.team, name=f"Task {Generation.objects.count()}")
     given = {
         "wanted": count, "ceiling": 20 * count, "sources": sources(count), "filters": BARE, "generator": "test_echo",
+        "spec": Spec(instruction="Answer."),
     }  # fmt: skip
-    return generations.start(
-        task=task, by=cast.curator, endpoint=to, spec=Spec(instruction="Answer."), **(given | more)
-    )
+    return generations.start(task=task, by=cast.curator, endpoint=to, **(given | more))
 
 
 def run(generation: Generation) -> Generation:
