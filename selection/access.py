@@ -10,7 +10,7 @@ __all__ = ["ANNOTATE", "CURATE", "OWN", "VIEW", "import_", "pool", "preset", "ru
 
 
 def pool(user: User, pool_id: int, need: Role = VIEW) -> Pool:
-    found = Pool.objects.select_related("team").filter(pk=pool_id).first()
+    found = Pool.objects.visible().select_related("team").filter(pk=pool_id).first()
     if found is None:
         raise Http404
     found.team = team_of(user, found.team_id, need)
@@ -42,7 +42,7 @@ def preset(user: User, preset_id: int, need: Role = VIEW) -> Preset:
 
 
 def run(user: User, run_id: int, need: Role = VIEW) -> Run:
-    found = Run.objects.select_related("pool", "target", "job").filter(pk=run_id).first()
+    found = Run.objects.filter(pk=run_id, pool__hidden=False).select_related("pool", "target", "job").first()
     if found is None:
         raise Http404
     found.team = team_of(user, found.team_id, need)

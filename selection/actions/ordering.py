@@ -42,7 +42,9 @@ def start(*, task: Task, by: User | None, order: str, params: dict[str, Any] | N
         _by_rule(made, locked, by)
     else:
         _by_job(made, locked, by, seed)
-    audit("task.ordered", actor=by, team=locked.team, target=locked, order=order, examples=made.examples)
+    audit(
+        "task.ordered", actor=by, team=locked.team, target=locked, order=order, examples=made.examples, name=locked.name
+    )
     return made
 
 
@@ -174,7 +176,7 @@ def undo(*, ordering: Ordering, by: User) -> Job | None:
     if Ordering.objects.filter(task=task, pk__gt=ordering.pk, undone_at=None, applied_at__isnull=False).exists():
         raise Fault("ordering.superseded")
     Ordering.objects.filter(pk=ordering.pk).update(undone_at=timezone.now())
-    audit("task.order_undone", actor=by, team=task.team, target=task, order=ordering.order)
+    audit("task.order_undone", actor=by, team=task.team, target=task, order=ordering.order, name=task.name)
     _follow(task, ordering.before.get("order", Task.Order.FIRST_COME))
     if open_examples(task).count() > INLINE:
         job = jobs.start(kind=UNDO, params={"ordering": ordering.pk}, lane=task.team.lane)

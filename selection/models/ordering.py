@@ -2,6 +2,7 @@
 
 from django.conf import settings
 from django.db import models
+from django.urls import reverse
 from django.utils import timezone
 
 from curation.models import Task
@@ -47,3 +48,6 @@ class Ordering(models.Model):
 
     def __str__(self) -> str:
         return f"{self.order} of {self.task}"
+
+    def get_absolute_url(self) -> str:
+        return reverse("task_order", args=[self.task_id])

@@ -10,14 +10,14 @@ from curation.deeds import says
 from curation.models import AuditEvent, Team
 from jobs.models import Job, Step
 from selection.methods import METHODS
-from selection.models import Import, Pool, Run, Target
+from selection.models import Import, Ordering, Pool, Run, Target
 
 
 def home(team: Team) -> dict[str, Any]:
     """Everything on the page in a fixed number of queries."""
     pools = Pool.objects.visible().filter(team=team)
     disk = pools.aggregate(n=Count("pk"), rows=Sum("rows"), bytes=Sum("bytes"))
-    runs = Run.objects.filter(team=team)
+    runs = Run.objects.filter(team=team, pool__hidden=False)
     runs_sum = runs.aggregate(n=Count("pk"), bytes=Sum("bytes"), done=Count("pk", filter=Q(job__state="succeeded")))
     has_target = Target.objects.filter(team=team).exists()
     steps = checklist(has_pool=bool(disk["rows"]), has_target=has_target, runs=runs_sum)
@@ -59,6 +59,15 @@ def needs(team: Team) -> list[dict[str, Any]]:
         for run in Run.objects.filter(failed, team=team).select_related("pool", "job")[:20]
         if run.job is not None
     ]  # fmt: skip
+    orders = Ordering.objects.filter(failed, task__team=team, task__deleted_at=None).select_related("task", "job")
+    found += [
+        {
+            "kind": "order", "object": order, "title": f"An order of {order.task} failed",
+            "what": order.job.error_title, "at": order.job.ended_at,
+        }
+        for order in orders.defer("before")[:20]
+        if order.job is not None
+    ]  # fmt: skip
     imports = Import.objects.filter(pool__team=team, pool__hidden=False).select_related("pool", "job")
     for entry in imports.filter(failed | Q(job=None, finished_at=None)).order_by("-created_at")[:20]:
         if entry.job:
@@ -70,20 +79,27 @@ def needs(team: Team) -> list[dict[str, Any]]:
 
 
 def running(team: Team) -> list[dict[str, Any]]:
-    """Open runs and imports with the progress of the pass that is open now."""
+    """Open runs, imports and orders of queues, with the progress of the pass that is open now."""
     open_ = Q(job__state__in=Job.OPEN_STATES)
     rows: list[Any] = list(Run.objects.filter(open_, team=team).select_related("pool", "job")[:20])
     rows += list(Import.objects.filter(open_, pool__team=team).select_related("pool", "job")[:20])
+    rows += list(Ordering.objects.filter(open_, task__team=team).select_related("task", "job").defer("before")[:20])
     sums = current([row.job_id for row in rows])
     return [
         {
             "object": row,
-            "title": f"Run {row.number} on {row.pool}" if isinstance(row, Run) else f"{row.name} into {row.pool}",
+            "title": _title(row),
             "job": row.job,
             **sums.get(row.job_id, {"done": 0, "total": 0, "percent": 0.0}),
         }
         for row in rows
     ]
+
+
+def _title(row: Run | Import | Ordering) -> str:
+    if isinstance(row, Ordering):
+        return f"An order of {row.task}"
+    return f"Run {row.number} on {row.pool}" if isinstance(row, Run) else f"{row.name} into {row.pool}"
 
 
 def current(job_ids: list[int]) -> dict[int, dict[str, Any]]:

@@ -68,6 +68,23 @@ def test_a_curator_orders_looks_and_undoes(as_, cast, crowd, url):
     assert "arrived since" in text(client, url), "the first order stands again"
 
 
+def test_while_it_is_made_home_says_so_and_the_hidden_pool_has_no_page(as_, cast, crowd, url, monkeypatch):
+    def breaks(*args, **kwargs):
+        raise MemoryError
+
+    client = as_("curator")
+    client.post(url, {"order": "ideal"})
+    found = Ordering.objects.get()
+    home = text(client, reverse("team_home", args=[cast.team.slug]))
+    assert f"An order of {crowd}" in home
+    for name, pk in (("pool", found.run.pool_id), ("run", found.run_id)):
+        assert client.get(reverse(name, args=[pk])).status_code == 404
+    assert f"queue of task {crowd.pk}" not in text(client, reverse("pools", args=[cast.team.slug]))
+    monkeypatch.setattr("selection.methods.ideal.neighbours", breaks)
+    run_until_idle()
+    assert f"An order of {crowd} failed" in text(client, reverse("team_home", args=[cast.team.slug]))
+
+
 def test_cancel_and_resume(as_, crowd, url):
     client = as_("curator")
     client.post(url, {"order": "ideal"})
