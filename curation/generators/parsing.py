@@ -69,8 +69,6 @@ def value(text: str) -> Any:
                 break
             try:
                 return _Reader(held, at + found.start()).read()
-            except _CutError:
-                raise
             except _BrokenError as error:
                 at, why = max(error.at, at + found.start() + 1), str(error)
     raise Unreadable(why)

@@ -5,6 +5,7 @@ With labels it is the classification flow: each new input must deserve a label t
 brought to the labels and the labels to equal numbers. Without, the generation flow.
 """
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
@@ -22,6 +23,8 @@ PROMPT_CHARS = 12_000  # of exemplars in a prompt
 MOST_ACCEPTED = 10
 # Terms of the task's own frame, which a model repeats instead of writing.
 NOISE = ("input", "output", "task", "\n\n", "\\_\\_", "therefore", "here is", "here's", "example:", "note:")
+
+_LEAD = re.compile(r"\A(?:- |(?:new )?input:)\s*", re.IGNORECASE)
 
 TEMPLATES = {
     "input": Template(
@@ -228,5 +231,5 @@ class _Flow:
 
 
 def _text(asked: Request, reply: Reply) -> str:
-    text = parsing.plain(reply.text)
-    return text[2:].strip() if text.startswith("- ") else text
+    """The input without the mark or word that stands before the inputs shown."""
+    return _LEAD.sub("", parsing.plain(reply.text), count=1).strip()
