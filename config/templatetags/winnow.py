@@ -5,6 +5,7 @@ import unicodedata
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
+from decimal import Decimal, InvalidOperation
 from typing import Any
 
 from django import template
@@ -46,6 +47,19 @@ def compact(value: Any) -> str:
         if abs(number) >= size:
             return f"{number / size:.1f}".rstrip("0").rstrip(".") + suffix
     return f"{number:.0f}"
+
+
+@register.filter
+def money(value: Any) -> str:
+    """A sum as short as it is honest: 12, 0.35, 0.0042; less than that is "under 0.0001"."""
+    try:
+        sum_ = Decimal(value)
+    except (TypeError, ValueError, InvalidOperation):
+        return ""
+    if 0 < sum_ < Decimal("0.0001"):
+        return "under 0.0001"
+    text = f"{sum_:,.4f}" if abs(sum_) < 100 else f"{sum_:,.2f}"
+    return text.rstrip("0").rstrip(".")
 
 
 @register.filter

@@ -2,7 +2,7 @@
 
 from django.urls import URLPattern
 
-from curation.urls import annotate, examples, measures, review, tasks, teams
+from curation.urls import annotate, examples, measures, review, synthesis, tasks, teams
 
 urlpatterns: list[URLPattern] = [
     *teams.urlpatterns,
@@ -11,4 +11,5 @@ urlpatterns: list[URLPattern] = [
     *annotate.urlpatterns,
     *review.urlpatterns,
     *measures.urlpatterns,
+    *synthesis.urlpatterns,
 ]

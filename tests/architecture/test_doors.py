@@ -16,6 +16,7 @@ from selection.actions import presets
 from selection.models import Import, Run
 from tests.curation import made_tasks
 from tests.selection import made, saes
+from tests.synthesis import made as synthesis
 
 # Pages of a person rather than of a team: any signed-in member of anything may open them.
 OWN = {
@@ -64,11 +65,14 @@ def world(cast, transactional_db):
     bulk = BulkChange.objects.create(task=task, action="add_tag", before={"was": []}, by=cast.curator)
     preset = presets.keep(run=run, name="Ours", note="", by=cast.curator)
     token, _ = tokens.make(team=cast.team, by=cast.viewer, name="nightly", scopes=[], days=30)
+    endpoint = synthesis.endpoint(cast.team, cast.owner, "http://127.0.0.1:1/v1")
+    generation = synthesis.start(cast, endpoint, 1, task=task)
     return {
         "slug": cast.team.slug, "pool_id": pool.pk, "target_id": target.pk, "run_id": run.pk, "import_id": sent.pk,
         "row_id": target.rows.first().pk, "rank": 1, "format": "jsonl", "invitation_id": invitation.pk,
         "task_id": task.pk, "example_id": annotation.example_id, "annotation_id": annotation.pk, "token_id": token.pk,
         "bulk_id": bulk.pk, "preset_id": preset.pk, "sae_id": sae.pk, "feature": 1,
+        "endpoint_id": endpoint.pk, "generation_id": generation.pk, "generator": "label_inputs", "template": "label",
         "membership_id": Membership.objects.get(team=cast.team, user=cast.viewer).pk,
     }  # fmt: skip
 
@@ -175,10 +179,11 @@ def changed(before):
 
 
 def snapshot():
-    from curation.models import Annotation, AuditEvent, Example, ExampleEvent, Guideline, Revision, Slot, Task
+    from curation.models import Annotation, AuditEvent, Endpoint, Example, ExampleEvent, Generation, Guideline
+    from curation.models import Revision, Slot, Task
     from selection.models import FeatureLook, FeatureName, Pick, Pool, Shard, SparseAutoencoder, Target, TargetRow
 
     kinds = (Annotation, Example, ExampleEvent, Guideline, Revision, Slot, Task)
     kinds += (AuditEvent, Import, Pick, Pool, Run, Shard, Target, TargetRow, Membership, FeatureLook, FeatureName)
-    kinds += (SparseAutoencoder,)
+    kinds += (SparseAutoencoder, Endpoint, Generation)
     return {kind.__name__: sorted(kind.objects.values_list("pk", flat=True)) for kind in kinds}
