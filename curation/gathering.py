@@ -6,6 +6,7 @@ from typing import Any
 import pyarrow as pa
 from django.conf.locale import LANG_INFO
 from django.db import connection
+from django.db.models import QuerySet
 
 from curation import answers, natural, parts
 from curation.content import Content, load
@@ -139,7 +140,7 @@ def task_facts(task: Task, state: str, every: int = 1) -> Iterator[pa.Table]:
 
     `sha` is null: nobody knows it before the contents are read.
     """
-    rows = Example.objects.alive().filter(task=task, state=state)
+    rows: QuerySet[Example] = Example.objects.alive().filter(task=task, state=state)
     if every > 1:
         rows = rows.extra(where=["hashtext(key) %% %s = 0"], params=[every])
     language, origin, last = code_of(task.output_languages), origin_of(task), 0
