@@ -1,3 +1,4 @@
+from curation.models.assist import Assist, PreferencePair
 from curation.models.audit import AuditEvent
 from curation.models.collection import Collection
 from curation.models.dataset import Dataset, DatasetExport, DatasetVersion
@@ -22,6 +23,7 @@ from curation.models.user import User
 __all__ = [
     "Annotation",
     "ApiToken",
+    "Assist",
     "AuditEvent",
     "BulkChange",
     "Candidate",
@@ -43,6 +45,7 @@ __all__ = [
     "Invitation",
     "Membership",
     "ModelRequest",
+    "PreferencePair",
     "RequestUse",
     "Revision",
     "Role",

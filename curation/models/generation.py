@@ -108,11 +108,21 @@ class Candidate(models.Model):
     decided_at = models.DateTimeField(null=True)
     example = models.ForeignKey("Example", models.SET_NULL, null=True, related_name="+")
     accepted_at = models.DateTimeField(null=True, help_text="When it became an example.")
+    # How pages show many of them: written by the job `candidates.arrange` when the run has ended.
+    alike = models.BigIntegerField(null=True, help_text="The first candidate of its group of like ones.")
+    place = models.PositiveIntegerField(null=True, help_text="Place in the order by groups, from 0.")
+    chars = models.PositiveIntegerField(null=True, help_text="Characters of the answer.")
+    label = models.CharField(
+        max_length=80, blank=True, db_default="", help_text="The answer, where answers are labels."
+    )
     created_at = models.DateTimeField(default=timezone.now, editable=False)
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["generation", "key"], name="candidate_once")]
-        indexes = [models.Index(fields=["generation", "state", "id"], name="candidate_state")]
+        indexes = [
+            models.Index(fields=["generation", "state", "id"], name="candidate_state"),
+            models.Index(fields=["generation", "place", "id"], name="candidate_place"),
+        ]
 
     def __str__(self) -> str:
         return f"candidate {self.key} of {self.generation_id}"
