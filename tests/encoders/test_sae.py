@@ -309,6 +309,21 @@ def test_what_does_not_fit_is_refused(lm, tmp_path):
         fit.fit(made(k=1, identity="poor"), lm, 1, ["other text", "and more"])
 
 
+def test_rows_of_another_kind_are_measured_at_the_same_layer(lm, monkeypatch):
+    """An autoencoder of a pool unlike the sample is used where it fits the target; which layer it reads does not change."""
+    at = []
+
+    def measured(coder, model, layer, texts):
+        at.append((layer, len(texts)))
+        return {True: 0.7, False: 0.3}[texts is fit.sample()] + layer / 100
+
+    monkeypatch.setattr(fit, "_fvu", measured)
+    assert fit.fit(made(identity="elsewhere"), lm, 1, ["one", "two"]) == fit.Fit(1, 0.31)
+    assert at[-1] == (1, 2)
+    with pytest.raises(EncoderError, match="71% of the variance"):
+        fit.fit(made(identity="elsewhere"), lm, 1)
+
+
 def test_the_layer_is_measured_once(lm, monkeypatch):
     fit.fit(made(identity="once"), lm)
     monkeypatch.setattr(fit, "tokens_of", None)

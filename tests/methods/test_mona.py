@@ -103,9 +103,9 @@ def test_kept_features_serve_later_runs(monkeypatch):
     kept = {}
     first, _, _ = ran(kept=kept)
     ((name, matrix),) = kept.items()
-    assert (matrix.dtype, matrix.shape) == (np.uint8, (len(ROWS), truncated.row_bytes(512)))
+    assert (matrix.dtype, matrix.shape) == (np.uint8, (len(ROWS), truncated.row_bytes(2048)))
     assert name.startswith(f"features:{sae.identity(tiny_sae())}-")
-    assert name.endswith("-own-m512-t2048-text")
+    assert name.endswith("-own-m2048-t2048-text")
     monkeypatch.setattr("selection.methods.mona.encode", None)
     assert ran(kept=kept)[0] == first
     other, _, _ = ran(kept=kept, targets=TARGETS[:1])

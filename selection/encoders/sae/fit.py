@@ -44,9 +44,9 @@ def tokens_of(
 def fit(sae: TopKSAE, lm: CausalLM, layer: int | None = None, texts: Sequence[str] = ()) -> Fit:
     """Measures at hidden states `layer` (None: what the autoencoder says) and the next, on about 2,000 tokens.
 
-    The text is Winnow's own sample; where the autoencoder does not fit it, `texts` (the target's) are tried, since it
-    may have been trained on rows of another kind. Raises `EncoderError` for another dimension, a layer that the model
-    does not have, and an FVU above 0.5.
+    The text is Winnow's own sample, so that the layer is the same for every target. Where the autoencoder does not fit
+    the sample, `texts` (the target's) are measured at that layer: it may have been trained on rows of another kind.
+    Raises `EncoderError` for another dimension, a layer that the model does not have, and an FVU above 0.5.
     """
     wanted = sae.layer if layer is None else layer
     if sae.d_in != lm.dims:
@@ -61,9 +61,9 @@ def fit(sae: TopKSAE, lm: CausalLM, layer: int | None = None, texts: Sequence[st
             f"The sparse autoencoder is for layer {wanted}, and {lm.identity} has {lm.depth}.",
             "Take the model on which it was trained, or give another layer.",
         )
-    found = _measured(sae, lm, wanted, ())
+    found = _measured(sae, lm, wanted)
     if found.fvu > WORST and texts:
-        found = min(found, _measured(sae, lm, wanted, tuple(texts[:64])), key=lambda each: each.fvu)
+        found = Fit(found.layer, min(found.fvu, _fvu(sae, lm, found.layer, texts[:64])))
     if found.fvu > WORST:
         raise EncoderError(
             f"The sparse autoencoder leaves {found.fvu:.0%} of the variance of layer {found.layer} unexplained, "
@@ -77,10 +77,10 @@ def fit(sae: TopKSAE, lm: CausalLM, layer: int | None = None, texts: Sequence[st
 _done: dict[tuple[Any, ...], Fit] = {}
 
 
-def _measured(sae: TopKSAE, lm: CausalLM, wanted: int, texts: tuple[str, ...]) -> Fit:
-    key = (sae.identity or id(sae), lm.identity, lm.device, wanted, texts)
+def _measured(sae: TopKSAE, lm: CausalLM, wanted: int) -> Fit:
+    key = (sae.identity or id(sae), lm.identity, lm.device, wanted)
     if key not in _done:
-        found = [Fit(layer, _fvu(sae, lm, layer, texts or sample())) for layer in {wanted, min(wanted + 1, lm.depth)}]
+        found = [Fit(layer, _fvu(sae, lm, layer, sample())) for layer in {wanted, min(wanted + 1, lm.depth)}]
         if len(_done) > 64:
             _done.clear()
         _done[key] = min(found, key=lambda each: (each.fvu, each.layer))
