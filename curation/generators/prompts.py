@@ -16,12 +16,13 @@ run and struck out of the text inside. Jinja runs in its sandbox without loaders
 import hashlib
 import json
 import re
+import traceback
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, fields
 from functools import lru_cache
 from typing import Any
 
-from jinja2 import StrictUndefined, TemplateError, nodes
+from jinja2 import StrictUndefined, TemplateError, TemplateSyntaxError, nodes
 from jinja2.runtime import LoopContext
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
@@ -48,11 +49,13 @@ _MARKERS = re.compile(
 
 
 class PromptError(ValueError):
-    """A template that cannot be used: which section, and why, in words that complete "The section … "."""
+    """A template that cannot be used: which section, and why, in words that complete "The section … "; in which line
+    of it, from 1, where that is known.
+    """
 
-    def __init__(self, section: str, why: str) -> None:
+    def __init__(self, section: str, why: str, line: int | None = None) -> None:
         super().__init__(f"{section} {why}")
-        self.section, self.why = section, why
+        self.section, self.why, self.line = section, why, line
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,11 +149,11 @@ def _section(name: str, text: str, values: Mapping[str, Any]) -> str:
                 raise PromptError(name, f"is longer than {MAX_TEXT:,} characters when its values are filled in")
             out.append(piece)
     except TemplateError as error:
-        raise PromptError(name, f"cannot be filled in: {error.message}") from error
+        raise PromptError(name, f"cannot be filled in: {error.message}", _line(error)) from error
     except (TypeError, ValueError, ArithmeticError) as error:
         if isinstance(error, PromptError):
             raise
-        raise PromptError(name, f"cannot be filled in: {error}") from error
+        raise PromptError(name, f"cannot be filled in: {error}", _line(error)) from error
     return "".join(out).strip()
 
 
@@ -172,32 +175,40 @@ def _compiled(name: str, text: str) -> Any:
         _check(name, tree, 0)
         return env.from_string(text)
     except TemplateError as error:
-        raise PromptError(name, f"is no template: {error.message}") from error
+        raise PromptError(name, f"is no template: {error.message}", _line(error)) from error
     except RecursionError:
         raise PromptError(name, "is nested too deeply") from None
 
 
+def _line(error: BaseException) -> int | None:
+    """Of the template: where the parser stopped, or where it was when a value could not be filled in."""
+    if isinstance(error, TemplateSyntaxError):
+        return error.lineno
+    lines = [one.lineno for one in traceback.extract_tb(error.__traceback__) if one.filename == "<template>"]
+    return lines[-1] if lines else None
+
+
 def _check(name: str, node: nodes.Node, loops: int) -> None:
     if not isinstance(node, _ALLOWED):
-        raise PromptError(name, f"uses {type(node).__name__.lower()}, which templates may not")
+        raise PromptError(name, f"uses {type(node).__name__.lower()}, which templates may not", node.lineno)
     if isinstance(node, nodes.For):
         loops += 1
         if loops > MAX_LOOPS:
-            raise PromptError(name, f"has more than {MAX_LOOPS} loops inside one another")
+            raise PromptError(name, f"has more than {MAX_LOOPS} loops inside one another", node.lineno)
         if node.recursive or not isinstance(node.iter, nodes.Name | nodes.Getattr):
-            raise PromptError(name, "may loop over a named list alone")
+            raise PromptError(name, "may loop over a named list alone", node.lineno)
     if isinstance(node, nodes.Getattr) and node.attr.startswith("_"):
-        raise PromptError(name, f"reads {node.attr}, and names that begin with _ are closed")
+        raise PromptError(name, f"reads {node.attr}, and names that begin with _ are closed", node.lineno)
     if isinstance(node, nodes.Getitem) and not (isinstance(node.arg, nodes.Const)):
-        raise PromptError(name, "may index by a fixed name or number alone")
+        raise PromptError(name, "may index by a fixed name or number alone", node.lineno)
     if isinstance(node, nodes.Getitem) and isinstance(node.arg, nodes.Const) and str(node.arg.value).startswith("_"):
-        raise PromptError(name, f"reads {node.arg.value}, and names that begin with _ are closed")
+        raise PromptError(name, f"reads {node.arg.value}, and names that begin with _ are closed", node.lineno)
     if isinstance(node, nodes.Name) and node.name.startswith("_"):
-        raise PromptError(name, f"reads {node.name}, and names that begin with _ are closed")
+        raise PromptError(name, f"reads {node.name}, and names that begin with _ are closed", node.lineno)
     if isinstance(node, nodes.Filter) and node.name not in _FILTERS:
-        raise PromptError(name, f"uses the filter {node.name}; there are {', '.join(_FILTERS)}")
+        raise PromptError(name, f"uses the filter {node.name}; there are {', '.join(_FILTERS)}", node.lineno)
     if isinstance(node, nodes.Test) and node.name not in _TESTS:
-        raise PromptError(name, f"uses the test {node.name}; there are {', '.join(_TESTS)}")
+        raise PromptError(name, f"uses the test {node.name}; there are {', '.join(_TESTS)}", node.lineno)
     for child in _children(node):
         _check(name, child, loops)
 

@@ -9,8 +9,10 @@ from django.db.models.functions import Now
 from curation.generators import GENERATORS, Candidate, plan
 from curation.models import Endpoint, Generation
 from curation.synthesis import recording, running
+from curation.synthesis.dialects import storable
 from curation.synthesis.engine import Engine, Sender
 from curation.synthesis.store import Store, answered_before
+from jobs import actions as jobs
 from jobs.heartbeat import Beat
 from jobs.models import Job, Step
 from jobs.registry import Kind, PassPlan, StepPlan, register
@@ -38,7 +40,7 @@ class GenerationKind(Kind):
         return _Run(found, step, beat).run()
 
     def succeeded(self, job: Job) -> None:
-        found = Generation.objects.get(pk=job.params["generation"])
+        found = Generation.objects.select_related("task__team").get(pk=job.params["generation"])
         result = Step.objects.get(job=job, index=0).result or {}
         recording.settle(found.pk, ended_at=Now())
         found.refresh_from_db()
@@ -48,6 +50,7 @@ class GenerationKind(Kind):
             else Generation.State.COMPLETE if whole else Generation.State.COMPLETE_WITH_REJECTS
         )  # fmt: skip
         Generation.objects.filter(pk=found.pk).update(state=state, why=result.get("stopped", ""))
+        self._arrange(found)
 
     def failed(self, job: Job) -> None:
         state = Generation.State.PAUSED if job.error_code in PAUSES else Generation.State.STOPPED
@@ -61,6 +64,15 @@ class GenerationKind(Kind):
         with connection.cursor() as cursor:  # what a killed worker held
             cursor.execute(running.RELEASE, {"generation": generation})
         recording.settle(generation, state=state, why=why, ended_at=Now())
+        self._arrange(Generation.objects.select_related("task__team").get(pk=generation))
+
+    def _arrange(self, found: Generation) -> None:
+        """Its candidates are put into groups, for the page that shows many of them."""
+        if found.preview or found.kept + found.dropped < 2:
+            return
+        jobs.start(
+            kind="candidates.arrange", params={"generation": found.pk}, lane=found.task.team.lane, interactive=False
+        )
 
 
 class _Run:
@@ -85,6 +97,8 @@ class _Run:
         for start in range(0, len(self.job.candidates), 500):
             recording.save_candidates(self.generation.pk, self.job.candidates[start : start + 500])
         recording.count(self.generation.pk, engine.planned)
+        report = storable(recording._plain(self.job.report))
+        Generation.objects.filter(pk=self.generation.pk).update(report=report)
         return {"stopped": self._stopped(), "asked": self.job.asked, "repairs": engine.repairs}
 
     def _stopped(self) -> str:

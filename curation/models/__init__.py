@@ -13,6 +13,7 @@ from curation.models.example import (
     Revision,
 )
 from curation.models.generation import Candidate, Generation
+from curation.models.prompt import PromptVersion
 from curation.models.queue import Annotation, Slot
 from curation.models.request import ModelRequest, RequestUse
 from curation.models.task import Demonstration, Guideline, Task, TaskMember
@@ -45,6 +46,7 @@ __all__ = [
     "Invitation",
     "Membership",
     "ModelRequest",
+    "PromptVersion",
     "PreferencePair",
     "RequestUse",
     "Revision",

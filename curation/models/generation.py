@@ -60,6 +60,7 @@ class Generation(models.Model):
     cached_tokens = models.BigIntegerField(default=0)
     completion_tokens = models.BigIntegerField(default=0)
     spent = models.DecimalField(max_digits=20, decimal_places=10, default=ZERO)
+    report = models.JSONField(default=dict, help_text="What the generator has to say of the whole run.")
     created_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.SET_NULL, null=True, related_name="+")
     created_at = models.DateTimeField(default=timezone.now, editable=False)
     started_at = models.DateTimeField(null=True)

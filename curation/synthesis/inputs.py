@@ -56,16 +56,16 @@ def language_of(task: Task) -> str:
 
 def sources_of(
     task: Task, *, passages: Sequence[Source] = (), inputs: Sequence[Source] = (), taxonomy: Sequence[Node] = (),
-    tests: Sequence[str] = (), open_as_inputs: bool = False,
+    tests: Sequence[str] = (), open_as_inputs: bool = False, most: int = MOST,
 ) -> Sources:  # fmt: skip
     """What is given, and of the task its finished examples and what a candidate must not repeat.
 
-    `open_as_inputs`: the task's open examples are inputs that want an output.
+    `open_as_inputs`: the task's open examples are inputs that want an output. `most`: examples that are looked at.
     """
     examples: list[Demo] = []
     existing: list[Source] = []
     wanting: list[Source] = list(inputs)
-    rows = task.examples.alive().order_by("pk").values_list("key", "content", "state", "answer")[:MOST]
+    rows = task.examples.alive().order_by("pk").values_list("key", "content", "state", "answer")[:most]
     for key, raw, state, answer in rows:
         content = load(raw)
         existing.append(Source(key, render(content, "text")))

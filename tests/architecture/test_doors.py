@@ -179,8 +179,18 @@ def changed(before):
 
 
 def snapshot():
-    from curation.models import Annotation, AuditEvent, Endpoint, Example, ExampleEvent, Generation, Guideline
-    from curation.models import Revision, Slot, Task
+    from curation.models import (
+        Annotation,
+        AuditEvent,
+        Endpoint,
+        Example,
+        ExampleEvent,
+        Generation,
+        Guideline,
+        Revision,
+        Slot,
+        Task,
+    )
     from selection.models import FeatureLook, FeatureName, Pick, Pool, Shard, SparseAutoencoder, Target, TargetRow
 
     kinds = (Annotation, Example, ExampleEvent, Guideline, Revision, Slot, Task)

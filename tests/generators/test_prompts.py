@@ -164,3 +164,16 @@ def test_chance_is_keyed_and_even() -> None:
     assert sorted(chance.shuffled(list("abcdef"), "k")) == list("abcdef")
     assert chance.sample("abc", 9, "k") == chance.shuffled("abc", "k")
     assert chance.unit("a", "b") != chance.unit("ab")
+
+
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        ("one\n{% if %}", 2), ("one\ntwo\n{{ nobody }}", 3), ("one\n{{ task.__class__ }}", 2), ("{{ task }}\ntwo", 1),
+        ("one\n\n{{ task|upper|nothing }}", 3),
+    ],
+)  # fmt: skip
+def test_an_error_names_its_line(text: str, line: int) -> None:
+    with pytest.raises(PromptError) as caught:
+        render(Template(system=text, action="Go."), tag=TAG, trusted=TRUSTED)
+    assert (caught.value.section, caught.value.line) == ("system", line)

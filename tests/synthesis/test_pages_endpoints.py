@@ -63,7 +63,8 @@ def test_saving_one_tests_it_and_the_key_is_seen_by_nobody(as_, server):
 )  # fmt: skip
 def test_what_cannot_be_used_is_said_at_its_field(as_, field, value, said):
     answer = as_("owner").post("/t/ward/endpoints/new/", GOOD | {field: value})
-    assert answer.status_code == 422 and said in text_of(answer).replace("&#x27;", "'"), text_of(answer)
+    assert answer.status_code == 422, text_of(answer)
+    assert said in text_of(answer).replace("&#x27;", "'")
     assert not Endpoint.objects.exists()
 
 
