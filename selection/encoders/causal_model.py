@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from functools import lru_cache
 from typing import Any
 
+from selection.encoders import causal_cache as cache
 from selection.encoders.base import EncoderError
 from selection.encoders.causal_files import Files, check
 from selection.encoders.dense import out_of_memory
@@ -80,10 +81,24 @@ def _blocks_of(model: Any) -> Any:
 @lru_cache(maxsize=2)
 def load_files(files: Files, device: str, precision: str) -> tuple[Any, Any]:
     """(model, tokenizer), one a process for the same files, device and precision. Raises `EncoderError`."""
+    if not files.gguf:
+        return _loaded(files, device, precision)
+    with cache.lock(precision):
+        if held := cache.copy_of(precision):
+            try:
+                return _loaded(held, device, precision)
+            except EncoderError:
+                cache.forget(precision)  # spoilt, or of no use here: the package has the weights
+        check(files)
+        model, tokenizer = _loaded(files, device, precision)
+        cache.keep(precision, model, tokenizer)
+    return model, tokenizer
+
+
+def _loaded(files: Files, device: str, precision: str) -> tuple[Any, Any]:
     import torch
     import transformers
 
-    check(files)
     named: dict[str, Any] = {"gguf_file": files.gguf} if files.gguf else {}
     safe = {} if files.gguf else {"use_safetensors": True}
     level = transformers.utils.logging.get_verbosity()

@@ -1,11 +1,13 @@
 """From the name of an encoder to the folder with its files, and from files to an identity."""
 
+import contextlib
 import hashlib
 import json
 import os
 import re
 import sys
-from collections.abc import Mapping
+import threading
+from collections.abc import Iterator, Mapping
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -77,6 +79,24 @@ def packaged_folder(module: str) -> Path | None:
 
     found = find_spec(module)
     return Path(found.submodule_search_locations[0]) if found and found.submodule_search_locations else None
+
+
+_here = threading.Lock()
+
+
+@contextlib.contextmanager
+def alone(file: Path) -> Iterator[None]:
+    """One at a time, over threads and (where the platform has file locks) processes."""
+    with _here, contextlib.ExitStack() as stack:
+        try:
+            import fcntl
+
+            file.parent.mkdir(parents=True, exist_ok=True)
+            held = stack.enter_context(file.open("w"))
+            fcntl.flock(held, fcntl.LOCK_EX)
+        except (ImportError, OSError):
+            pass  # two may then make the same file at once
+        yield
 
 
 def _packaged() -> Path:

@@ -12,8 +12,7 @@ overlap of ten nearest rows from .39 to .43.
 import contextlib
 import os
 import tempfile
-import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -24,7 +23,7 @@ from numpy.typing import NDArray
 
 from selection.encoders.bags import sums
 from selection.encoders.base import EncoderError, Tick, no_tick, unit, writable
-from selection.encoders.files import PACKAGED, cache_folder, folder_of, identity_of
+from selection.encoders.files import PACKAGED, alone, cache_folder, folder_of, identity_of
 from selection.encoders.words import Words
 
 DIMS = 256
@@ -84,7 +83,7 @@ def _table(identity: str, folder: Path) -> NDArray[np.float32]:
     found = _read(file)
     if found is not None:
         return found
-    with _alone(file.with_suffix(".lock")):
+    with alone(file.with_suffix(".lock")):
         found = _read(file)
         if found is not None:
             return found
@@ -120,24 +119,6 @@ def _write(file: Path, table: NDArray[np.float32]) -> None:
         except OSError:
             Path(name).unlink(missing_ok=True)
             raise
-
-
-_here = threading.Lock()
-
-
-@contextlib.contextmanager
-def _alone(file: Path) -> Iterator[None]:
-    """One at a time, over threads and (where the platform has file locks) processes."""
-    with _here, contextlib.ExitStack() as stack:
-        try:
-            import fcntl
-
-            file.parent.mkdir(parents=True, exist_ok=True)
-            held = stack.enter_context(file.open("w"))
-            fcntl.flock(held, fcntl.LOCK_EX)
-        except (ImportError, OSError):
-            pass  # two may then distil at once, and write the same
-        yield
 
 
 def distil(folder: Path) -> NDArray[np.float32]:
