@@ -1,5 +1,6 @@
 """Answers to inputs of the task: the prompt, the reading, and what becomes of an input that got none."""
 
+import re
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -15,6 +16,7 @@ TASK = (
     "{% if task.labels %}Labels: {{ task.labels | join(', ') }}\n{% endif %}"
     "{% if task.language %}Language: {{ task.language }}\n{% endif %}"
 )
+_LEAD = re.compile(r"\A(?:output|answer):\s*", re.IGNORECASE)
 DEMOS = "{% for demo in demos %}Input: {{ demo.input }}\nOutput: {{ demo.output }}\n\n{% endfor %}"
 
 ANSWER = Template(
@@ -35,6 +37,11 @@ def shown(demos: Sequence[Demo]) -> list[dict[str, str]]:
     return [{"input": demo.input, "output": demo.output, "explanation": demo.explanation} for demo in demos]
 
 
+def bare(text: str) -> str:
+    """An answer as plain text, without the word that stands before the answers shown. Raises `Unreadable`."""
+    return _LEAD.sub("", parsing.plain(text), count=1).strip() or parsing.plain(text)
+
+
 def reading(spec: Spec) -> Callable[[Request, Reply], str]:
     """How an answer of the task is read: a label, JSON by the schema, or plain text."""
 
@@ -45,7 +52,7 @@ def reading(spec: Spec) -> Callable[[Request, Reply], str]:
             found = parsing.value(reply.text)
             parsing.check(found, spec.schema)
             return jsontext.dumps(found)
-        return parsing.plain(reply.text)
+        return bare(reply.text)
 
     return read
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from curation.generators import parsing
-from curation.generators.answering import ANSWER, TASK, request, shown, single, unanswered
+from curation.generators.answering import ANSWER, TASK, bare, request, shown, single, unanswered
 from curation.generators.base import Batch, Coroutine, Job, Need, Plan, Replies, ask, slices
 from curation.generators.filters import form, votes
 from curation.generators.filters.texts import squeezed
@@ -158,7 +158,7 @@ class _Flow:
             try:
                 if reply.why:
                     raise parsing.Unreadable(reply.why)
-                text = parsing.plain(reply.text)
+                text = bare(reply.text)
             except parsing.Unreadable as error:
                 whys.append(unanswered(str(error)))
                 continue

@@ -146,10 +146,11 @@ def test_accepted_inputs_feed_the_next_epoch() -> None:
     assert "taken, less reliable" not in next(r for r in asked if r.key == "input/0/0").messages[-1].text
 
 
-def test_an_input_loses_the_word_before_it() -> None:
+def test_inputs_and_answers_lose_the_word_before_them() -> None:
     one = job("self_guide", spec=Spec(instruction="Do.", demonstrations=DEMOS), params={"epochs": 1}, wanted=1)
-    ran("self_guide", one, lambda r: "Input: a new text here" if r.stage == "input" else "fine answer")
+    ran("self_guide", one, lambda r: "Input: a new text here" if r.stage == "input" else "Output: fine answer")
     assert one.candidates[0].input == "a new text here"
+    assert one.candidates[0].outputs == ("fine answer",)
 
 
 def test_the_generation_flow_on_recorded_replies_of_a_small_model() -> None:
