@@ -53,6 +53,17 @@ def rows(parts: Sequence[Part], split: str | None = None) -> Iterator[Row]:
         yield from unpack(batch)
 
 
+def of_origin(parts: Sequence[Part], origin: str, split: str) -> Iterator[Row]:
+    """Rows of one origin and split. Keys begin with their origin and a slash, so its rows lie side by side."""
+    low, high = f"{origin}/", f"{origin}0"
+    for part in parts:
+        if part["last"] < low or part["first"] >= high:
+            continue
+        for _, table in between(part, low, high):
+            mine = pc.and_(pc.equal(table.column("origin"), origin), pc.equal(table.column("split"), split))
+            yield from unpack(table.filter(mine))
+
+
 def one(parts: Sequence[Part], key: str) -> Row | None:
     """The row of that key. Parts are sorted and apart, so one of them is opened, and one row group of it."""
     at = bisect.bisect_right([part["first"] for part in parts], key) - 1

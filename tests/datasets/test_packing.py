@@ -1,0 +1,113 @@
+"""What an export holds: splits, companions, run.json, provenance, README; the same bytes each time."""
+
+import hashlib
+import io
+import json
+import zipfile
+
+import pyarrow.parquet as pq
+import pytest
+
+from config import storage
+from config.faults import Fault
+from curation import packing
+from curation.actions import datasets as actions
+from curation.formats.training import TRAINING, read_file
+from curation.models import AuditEvent, DatasetExport
+from jobs.runner import run_job
+from tests.datasets import made
+
+pytestmark = pytest.mark.django_db(transaction=True)
+FITTING = sorted(set(TRAINING) - {"preference"})
+
+
+@pytest.fixture
+def version(cast):
+    task = made.task(cast.team, 60, by=cast.curator, licence="CC0-1.0", categories=["Summarisation"])
+    splits = {"shares": {"train": 0.6, "test": 0.4}}
+    return made.frozen(made.dataset(cast.team, made.source(task), splits=splits), by=cast.curator)
+
+
+def exported(version, format, by=None):
+    found = actions.export(version=version, format=format, by=by)
+    run_job(found.job)
+    found.refresh_from_db()
+    assert found.job.state == "succeeded", found.job.error_what
+    return found, zipfile.ZipFile(io.BytesIO(storage.read(found.path, found.sha256)))
+
+
+@pytest.mark.parametrize("format", FITTING)
+def test_every_format_holds_all_rows_and_can_be_read_again(version, format):
+    found, archive = exported(version, format)
+    stem = packing.name_of(version)
+    counts = version.counts["split"]
+    assert found.rows == counts
+    assert found.unfit["count"] == 0
+    names = [name.removeprefix(f"{stem}/") for name in archive.namelist()]
+    assert {"run.json", "provenance.parquet", "README.md"} <= set(names)
+    for split in counts:
+        mine = [name for name in names if name.startswith((f"{split}.", f"{split}/"))]
+        records = [
+            one for name in mine
+            for one in read_file(io.BytesIO(archive.read(f"{stem}/{name}")), TRAINING[format])
+        ]  # fmt: skip
+        assert len(records) == counts[split]
+    manifest = json.loads(archive.read(f"{stem}/run.json"))
+    assert manifest["sha256"] == version.sha256
+    for name, sha in manifest["export"]["files"].items():
+        assert hashlib.sha256(archive.read(f"{stem}/{name}")).hexdigest() == sha
+    provenance = pq.read_table(io.BytesIO(archive.read(f"{stem}/provenance.parquet"))).to_pylist()
+    assert [one["key"] for one in provenance] == sorted(one["key"] for one in provenance)
+    assert {one["file"] for one in provenance} == {"letters.jsonl"}
+    assert all(one["task"] and one["example"] and one["line"] for one in provenance)
+
+
+def test_the_same_version_gives_the_same_bytes(version, tmp_path):
+    one, _ = exported(version, "messages")
+    DatasetExport.objects.all().delete()
+    two, _ = exported(version, "messages")
+    assert one.sha256 == two.sha256
+    assert one.path == two.path
+
+
+def test_an_export_is_made_once_and_told_to_the_record(cast, version):
+    found, archive = exported(version, "alpaca", by=cast.curator)
+    again = actions.export(version=version, format="alpaca", by=cast.curator)
+    assert (again.pk, again.job_id) == (found.pk, found.job_id)
+    assert AuditEvent.objects.filter(action="dataset.exported").count() == 1
+    info = json.loads(archive.read(f"{packing.name_of(version)}/dataset_info.json"))
+    assert info["letters"]["file_name"] == "train.jsonl"
+    assert b"train.jsonl" in archive.read(f"{packing.name_of(version)}/axolotl.yml")
+
+
+def test_rows_that_no_format_holds_are_a_fault_with_a_reason(version, tmp_path):
+    with pytest.raises(Fault) as raised:
+        packing.write_folder(version, "preference", tmp_path)
+    assert raised.value.code == "dataset.nothing_fits"
+    assert "chosen" in raised.value.what
+    with pytest.raises(Fault) as raised:
+        packing.write_folder(version, "yaml", tmp_path)
+    assert raised.value.code == "dataset.format"
+
+
+def test_natural_instructions_have_a_file_a_task_with_its_definition(cast, version):
+    _, archive = exported(version, "natural_instructions")
+    name = f"{packing.name_of(version)}/train/task001_ward_letters.json"
+    whole = json.loads(archive.read(name))
+    assert whole["Definition"] == ["Summarise the letter for the patient."]
+    assert whole["Categories"] == ["Summarisation"]
+    assert whole["Instances"][0]["input"].startswith("Dear Dr Hall")
+    assert "Summarise" not in whole["Instances"][0]["input"]
+
+
+def test_rejected_examples_go_out_as_undesirable_alone(cast):
+    task = made.task(cast.team, 20)
+    task.examples.filter(key__in=[f"letter-{n}" for n in range(5)]).update(state="rejected")
+    version = made.frozen(made.dataset(cast.team, made.source(task), made.source(task, state="rejected")))
+    assert version.rows == 20
+    found, _ = exported(version, "alpaca")
+    assert (sum(found.rows.values()), found.unfit["count"]) == (15, 5)
+    found, archive = exported(version, "kto")
+    assert sum(found.rows.values()) == 20
+    lines = archive.read(f"{packing.name_of(version)}/train.jsonl").splitlines()
+    assert {json.loads(line)["label"] for line in lines} == {True, False}
