@@ -162,7 +162,9 @@ def test_the_generation_flow_on_recorded_replies_of_a_small_model() -> None:
     ]
     order = ["length", "noise", "repeated_input", "consistency"]
     for candidate in one.candidates:
-        names = [v.filter for v in candidate.verdicts if v.filter in order]
+        names = [v.filter for v in candidate.verdicts]
+        own = names[: names.index("empty")] if "empty" in names else names  # then come those that all runs share
+        names = [name for name in own if name in order]
         assert names == sorted(names, key=order.index)
 
 
