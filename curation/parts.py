@@ -1,6 +1,5 @@
 """Parts: the Parquet files of collections and versions in the storage, sorted by key and named by their content."""
 
-import bisect
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -65,16 +64,16 @@ def of_origin(parts: Sequence[Part], origin: str, split: str) -> Iterator[Row]:
 
 
 def one(parts: Sequence[Part], key: str) -> Row | None:
-    """The row of that key. Parts are sorted and apart, so one of them is opened, and one row group of it."""
-    at = bisect.bisect_right([part["first"] for part in parts], key) - 1
-    if at < 0 or key > parts[at]["last"]:
-        return None
-    with opened(parts[at]) as file:
-        for number in _groups(file, key, key, inclusive=True):
-            table = file.read_row_group(number, use_threads=False)
-            found = table.filter(pc.equal(table.column("key"), key))
-            if found.num_rows:
-                return next(unpack(found))
+    """The row of that key: only parts and row groups that may hold it are opened."""
+    for part in parts:
+        if not part["first"] <= key <= part["last"]:
+            continue
+        with opened(part) as file:
+            for number in _groups(file, key, key, inclusive=True):
+                table = file.read_row_group(number, use_threads=False)
+                found = table.filter(pc.equal(table.column("key"), key))
+                if found.num_rows:
+                    return next(unpack(found))
     return None
 
 
@@ -108,8 +107,3 @@ def _leaf(file: pq.ParquetFile, place: int) -> int:
     """`key` is the first column, so its leaf is the first one too."""
     assert place == 0  # noqa: S101
     return 0
-
-
-def clear(folder: str, wanted: set[str]) -> None:
-    """Remove what an unfinished freeze left and nothing refers to."""
-    storage.keep_only(folder, wanted)

@@ -1,3 +1,3 @@
 """Kinds of jobs of pools and runs, registered when the app is ready."""
 
-from selection.handlers import imports, ordering, runs, saes, send  # noqa: F401
+from selection.handlers import collect, imports, ordering, runs, saes, send  # noqa: F401

@@ -28,17 +28,17 @@ def version(cast):
     return made.frozen(made.dataset(cast.team, made.source(task), splits=splits), by=cast.curator)
 
 
-def exported(version, format, by=None):
-    found = actions.export(version=version, format=format, by=by)
+def exported(version, name, by=None):
+    found = actions.export(version=version, format=name, by=by)
     run_job(found.job)
     found.refresh_from_db()
     assert found.job.state == "succeeded", found.job.error_what
     return found, zipfile.ZipFile(io.BytesIO(storage.read(found.path, found.sha256)))
 
 
-@pytest.mark.parametrize("format", FITTING)
-def test_every_format_holds_all_rows_and_can_be_read_again(version, format):
-    found, archive = exported(version, format)
+@pytest.mark.parametrize("kind", FITTING)
+def test_every_format_holds_all_rows_and_can_be_read_again(version, kind):
+    found, archive = exported(version, kind)
     stem = packing.name_of(version)
     counts = version.counts["split"]
     assert found.rows == counts
@@ -49,7 +49,7 @@ def test_every_format_holds_all_rows_and_can_be_read_again(version, format):
         mine = [name for name in names if name.startswith((f"{split}.", f"{split}/"))]
         records = [
             one for name in mine
-            for one in read_file(io.BytesIO(archive.read(f"{stem}/{name}")), TRAINING[format])
+            for one in read_file(io.BytesIO(archive.read(f"{stem}/{name}")), TRAINING[kind])
         ]  # fmt: skip
         assert len(records) == counts[split]
     manifest = json.loads(archive.read(f"{stem}/run.json"))

@@ -1,0 +1,122 @@
+"""Datasets: seconds and peak memory of freezing a version and of exporting it in each format.
+
+python -m benchmarks.datasets                   100,000 accepted examples
+python -m benchmarks.datasets --rows 1000000    a million (an hour of a busy machine; ten minutes of a free one)
+
+Each piece runs in a process of its own, so that its peak memory is its own; seconds are of the work, without the start
+of Python, and processor seconds of the same. Goals: freeze in 20 s and each format in 10 s at 100,000 rows, less than
+400 MiB at 1,000,000. Rows are made up: some 600 characters each, a tenth held out.
+"""
+
+import argparse
+import json
+import os
+import random
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+from benchmarks.common import save
+from benchmarks.run_overhead import installation
+
+WORDS = 20_000
+FORMATS = ("messages", "alpaca", "sharegpt", "prompt_completion", "natural_instructions", "kto", "csv", "parquet")
+
+
+def fill(rows):
+    """A task with accepted examples; returns its team and itself."""
+    from curation.actions.adding import NewExample, add_examples
+    from curation.actions.tasking import create_task
+    from curation.actions.teams import create_team
+    from curation.content import Content
+    from curation.models import User
+
+    chance = random.Random(0)
+    words = [f"word{n}" for n in range(WORDS)]
+    owner = User.objects.create(email="bench@example.org", name="Bench")
+    team = create_team(name="Bench", owner=owner)
+    form = [{"name": "output", "kind": "text", "title": "Output", "role": "output", "required": True, "options": {}}]
+    task = create_task(team=team, by=owner, name="Letters", form=form)
+
+    def made():
+        for number in range(rows):
+            asked, said = (" ".join(chance.choices(words, k=k)) for k in (50, 30))
+            yield NewExample(
+                Content("single", "Summarise.", asked, (said,)), key=f"letter-{number}", source=f"source-{number % 20}",
+                answer={"output": said}, tags=[f"tag-{number % 7}"], lineage={"file": "letters.jsonl", "line": number},
+            )  # fmt: skip
+
+    add_examples(task=task, rows=made(), by=owner, origin="file")
+    return team, task
+
+
+def peak_mib():
+    """Highest resident memory since this process began its own program (what getrusage says includes its parent)."""
+    lines = Path("/proc/self/status").read_text().splitlines()
+    return int(next(line for line in lines if line.startswith("VmHWM")).split()[1]) / 1024
+
+
+def child(do, given):
+    """One piece of work in this process; prints its facts."""
+    import django
+
+    django.setup()
+    from curation import packing
+    from curation.actions import datasets as actions
+    from curation.models import Dataset, DatasetVersion
+    from jobs.runner import run_job
+
+    at, cpu = time.perf_counter(), time.process_time()
+    before = peak_mib()
+    if do == "freeze":
+        version = actions.freeze(dataset=Dataset.objects.get(pk=given), by=None)
+        run_job(version.job)
+        version.refresh_from_db()
+        facts = {
+            "rows": version.rows,
+            "said": version.job.error_what,
+            "parts": len(version.parts),
+            "bytes": version.bytes,
+        }
+    else:
+        file, made = packing.packed(DatasetVersion.objects.select_related("dataset").get(pk=given), do)
+        facts = {"rows": sum(made.rows.values()), "bytes": file.size}
+    facts |= {"seconds": round(time.perf_counter() - at, 2), "cpu_seconds": round(time.process_time() - cpu, 2)}
+    print(json.dumps(facts | {"peak_mib": round(peak_mib()), "before_mib": round(before)}))
+
+
+def piece(do, given):
+    words = [sys.executable, "-m", "benchmarks.datasets", "--child", do, str(given)]
+    found = subprocess.run(words, env=os.environ, capture_output=True, text=True, check=False)
+    if found.returncode:
+        sys.exit(found.stderr)
+    facts = json.loads(found.stdout.splitlines()[-1])
+    print(do, facts, flush=True)
+    return facts
+
+
+def main():
+    asked = argparse.ArgumentParser()
+    asked.add_argument("--rows", type=int, default=100_000)
+    asked.add_argument("--formats", default=",".join(FORMATS))
+    asked.add_argument("--child", nargs=2)
+    given = asked.parse_args()
+    if given.child:
+        child(given.child[0], int(given.child[1]))
+        return
+    with installation():
+        from curation.actions import datasets as actions
+        from curation.models import DatasetVersion
+
+        team, task = fill(given.rows)
+        recipe = {"sources": [{"kind": "task", "id": task.pk}]}
+        dataset = actions.create(team=team, by=None, name="Letters", recipe=recipe)
+        found = {"rows": given.rows, "load": os.getloadavg()[0], "freeze": piece("freeze", dataset.pk)}
+        version = DatasetVersion.objects.get(dataset=dataset)
+        found["export"] = {one: piece(one, version.pk) for one in given.formats.split(",") if one}
+    save(f"datasets_{given.rows}", found)
+
+
+if __name__ == "__main__":
+    main()
