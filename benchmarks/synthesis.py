@@ -270,6 +270,9 @@ def main():
             run(server.url, 200)
             found["a run, 200 ms, 64 in flight"] = run(server.url, args.requests)
         print(json.dumps(found, indent=2, ensure_ascii=False))
+        from benchmarks.common import save
+
+        save("synthesis", {"load": os.getloadavg()[0], **found})
 
 
 if __name__ == "__main__":

@@ -51,7 +51,7 @@ def start(
     made = Generation.objects.create(
         task=task, endpoint=endpoint, generator=generator, preview=preview, params=params_dict(parsed),
         templates=templates_of(used, templates or {}), filters=chosen, inputs=path, inputs_sha=sha, seed=seed,
-        wanted=PREVIEW if preview else wanted, ceiling=ceiling, batch=max(64, 4 * endpoint.concurrency), money=money,
+        wanted=PREVIEW if preview else wanted, ceiling=ceiling, batch=max(256, 16 * endpoint.concurrency), money=money,
         created_by=by,
     )  # fmt: skip
     made.job = jobs.start(kind=KIND, params={"generation": made.pk}, lane=task.team.lane, interactive=preview)
@@ -61,6 +61,21 @@ def start(
         model=endpoint.model, wanted=made.wanted, preview=preview,
     )  # fmt: skip
     return made
+
+
+def start_previewed(
+    *, preview: Generation, by: User, wanted: int, ceiling: int | None = None, money: Decimal | None = None
+) -> Generation:
+    """The whole run with everything as in its preview. What the preview was answered is not asked again.
+
+    Raises `Fault` as `start`, and generation.gone.
+    """
+    spec, sources = inputs.read(preview)
+    return start(
+        task=preview.task, by=by, endpoint=preview.endpoint, generator=preview.generator, spec=spec, sources=sources,
+        wanted=wanted, ceiling=ceiling, seed=preview.seed, params=preview.params, money=money, filters=preview.filters,
+        templates={name: one["sections"] for name, one in preview.templates.items()},
+    )  # fmt: skip
 
 
 def generator_named(name: str) -> Generator:

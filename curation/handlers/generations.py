@@ -114,7 +114,9 @@ class _Run:
 
     def tell(self, engine: Engine) -> None:
         """In the thread of the writer, about once a second."""
-        fresh, self.fresh[:] = self.fresh[:], []
+        count = len(self.fresh)  # the loop may add to it meanwhile
+        fresh = self.fresh[:count]
+        del self.fresh[:count]
         recording.save_candidates(self.generation.pk, fresh)
         recording.count(self.generation.pk, engine.planned)
         row = Generation.objects.get(pk=self.generation.pk)

@@ -196,8 +196,8 @@ class Engine:
     # --- one request ---
 
     async def _ask(self, ask: Ask) -> Reply:
-        async with self._places:
-            while True:
+        while True:
+            async with self._places:
                 if self._halt.is_set():
                     raise Halted
                 grant = await self.writer.claim(ask)
@@ -209,12 +209,18 @@ class Engine:
                         return Reply(error=f"{reason}: {error}", finish_reason="error")
                     case Wait(seconds, broken):
                         await self._wait(seconds, broken)
+                        continue
                     case Broke():
                         self.halt(self._broke(grant))
+                        continue
                     case Go(row):
-                        reply = await self._send(ask, row)
-                        if reply is not None:
-                            return reply
+                        # The ending is on its way before the place is free: the next claim finds the room.
+                        outcome, reply, stored = self._judged(ask, row, await self.sender.send(ask.path, ask.body))
+            await stored
+            if reply is not None:
+                return reply
+            if not outcome.put_off or outcome.delay is None:  # else all wait together, at the claim
+                await self._sleep(outcomes.pause(outcome, ask.tries))
 
     async def _wait(self, seconds: float, broken: bool) -> None:
         if broken or seconds > outcomes.LONGEST_DELAY:
@@ -228,31 +234,24 @@ class Engine:
         except TimeoutError:
             return
 
-    async def _send(self, ask: Ask, row: int) -> Reply | None:
-        """One try. None: another one may follow."""
-        outcome = await self.sender.send(ask.path, ask.body)
-        reply: Reply | None = None
+    def _judged(self, ask: Ask, row: int, outcome: Outcome) -> "tuple[Outcome, Reply | None, asyncio.Future[None]]":
+        """What one try comes to: the reply, or None where another try may follow; and the ending on its way."""
         if outcome.then == Then.DONE:
             try:
                 outcome = replace(outcome, response=dialects.storable(outcome.response))
                 reply = dialects.read(outcome.response, path=ask.path)
+                self._well()
+                return outcome, reply, self.writer.end(self._paid(ask, row, outcome, reply))
             except dialects.Malformed as error:
                 outcome = replace(outcome, then=Then.AGAIN, reason="malformed", error=str(error), response=None)
-        if reply is not None:
-            await self.writer.end(self._paid(ask, row, outcome, reply))
-            self._well()
-            return reply
         ask.tries += 1
         self._judge(outcome)
         final = outcome.then == Then.FAIL or (
             outcome.then == Then.AGAIN and ask.tries >= outcomes.most_tries(outcome) and not self._halt.is_set()
         )
-        await self.writer.end(Ending(row, outcome, final, ask.likely))
-        if final:
-            return Reply(error=f"{outcome.reason}: {outcome.error}", finish_reason="error")
-        if not outcome.put_off or outcome.delay is None:  # else all wait together, at the claim
-            await self._sleep(outcomes.pause(outcome, ask.tries))
-        return None
+        stored = self.writer.end(Ending(row, outcome, final, ask.likely))
+        said = f"{outcome.reason}: {outcome.error}"
+        return outcome, Reply(error=said, finish_reason="error") if final else None, stored
 
     def _paid(self, ask: Ask, row: int, outcome: Outcome, reply: Reply) -> Ending:
         used = reply.usage

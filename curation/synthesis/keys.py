@@ -5,6 +5,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import orjson
+
 from curation.content import jsontext
 
 
@@ -32,7 +34,11 @@ def _sha(target: Target, path: str, body: Mapping[str, Any], sample: int) -> str
         "dialect": target.dialect, "at": target.identity, "model": target.model, "path": path, "body": dict(body),
         "sample": sample,
     }  # fmt: skip
-    return hashlib.sha256(jsontext.canonical(asked).encode("utf-8", "surrogatepass")).hexdigest()
+    try:
+        text = orjson.dumps(asked, option=orjson.OPT_SORT_KEYS)
+    except TypeError:  # half a character
+        text = jsontext.canonical(asked).encode("utf-8", "surrogatepass")
+    return hashlib.sha256(text).hexdigest()
 
 
 def bytes_of(body: Mapping[str, Any]) -> int:

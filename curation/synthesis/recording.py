@@ -31,7 +31,7 @@ WHERE curation_candidate.decided_at IS NULL AND curation_candidate.accepted_at I
 COUNT = """
 UPDATE curation_generation SET requests = greatest(%(planned)s, asked.done + asked.failed), answered = asked.done,
   failed = asked.failed, cached = asked.cached, kept = made.kept, dropped = made.dropped,
-  prompt_tokens = paid.prompt, cached_tokens = paid.cached, completion_tokens = paid.completion, spent = paid.cost
+  prompt_tokens = paid.prompt, cached_tokens = paid.cached, completion_tokens = paid.completion
 FROM (
   SELECT count(*) FILTER (WHERE r.state = 'done') AS done, count(*) FILTER (WHERE r.state = 'failed') AS failed,
     count(*) FILTER (WHERE r.state = 'done' AND r.generation_id IS DISTINCT FROM %(generation)s) AS cached
@@ -40,7 +40,7 @@ FROM (
   SELECT count(*) FILTER (WHERE state <> 'dropped') AS kept, count(*) FILTER (WHERE state = 'dropped') AS dropped
   FROM curation_candidate WHERE generation_id = %(generation)s) AS made, (
   SELECT coalesce(sum(prompt_tokens), 0) AS prompt, coalesce(sum(cached_tokens), 0) AS cached,
-    coalesce(sum(completion_tokens), 0) AS completion, coalesce(sum(cost), 0) AS cost
+    coalesce(sum(completion_tokens), 0) AS completion
   FROM curation_modelrequest WHERE generation_id = %(generation)s) AS paid
 WHERE id = %(generation)s
 """

@@ -1,6 +1,6 @@
 """Requests in the database: claimed in handfuls, answered in handfuls, each handful one transaction.
 
-Locks are taken in one order: the pace of the endpoint, the team's spending, the requests, the run.
+Locks are taken in one order: the pace of the endpoint, the team's spending, the run, the requests.
 """
 
 from collections.abc import Sequence
@@ -22,12 +22,14 @@ from jobs.errors import LeaseLost
 
 ENDED_BY_ITSELF = ("stop", "eos", "end_turn", "stop_sequence")
 MARGIN = 30.0  # seconds that a lease outlasts the longest answer
+BUSY = 0.2  # seconds until a place may be free that another run holds
 LOOK_AGAIN = 1.0  # seconds, when somebody else has just asked the same
 
-# A process that stands still must not hold the pace of an endpoint for long; and one whose step is somebody else's by
-# now asks for nothing more.
+# A claim that a crash of the database forgets is made again; an answer is paid and must last. A process that stands
+# still must not hold the pace of an endpoint for long; one whose step is somebody else's by now asks for nothing more.
 ENTER = """
 SELECT set_config('idle_in_transaction_session_timeout', %(idle)s, true),
+  set_config('synchronous_commit', %(sync)s, true),
   EXISTS (SELECT 1 FROM jobs_step WHERE token = %(token)s AND state = 'leased')
 """
 FIND = """
@@ -55,7 +57,8 @@ SELECT "limit", CASE WHEN month = date_trunc('month', now() AT TIME ZONE 'utc'):
 FROM curation_spending WHERE team_id = %(team)s FOR UPDATE
 """
 HELD = """
-SELECT coalesce(sum(reserved), 0), coalesce(sum(reserved) FILTER (WHERE generation_id = %(generation)s), 0)
+SELECT coalesce(sum(reserved), 0), coalesce(sum(reserved) FILTER (WHERE generation_id = %(generation)s), 0),
+  (SELECT spent FROM curation_generation WHERE id = %(generation)s)
 FROM curation_modelrequest WHERE team_id = %(team)s AND state = 'claimed' AND leased_until > now()
 """
 CLAIM = """
@@ -97,6 +100,7 @@ VALUES (%(team)s, %(cost)s, date_trunc('month', now() AT TIME ZONE 'utc')::date)
 ON CONFLICT (team_id) DO UPDATE SET month = excluded.month, spent = excluded.spent
   + CASE WHEN curation_spending.month = excluded.month THEN curation_spending.spent ELSE 0 END
 """
+OWN = "UPDATE curation_generation SET spent = spent + %(cost)s WHERE id = %(generation)s"
 SETTLE = """
 UPDATE curation_endpointpace SET tokens = tokens + %(back)s,
   failures = CASE WHEN %(well)s THEN 0 ELSE failures + %(down)s END,
@@ -133,7 +137,7 @@ class Store:
         grants: dict[str, Grant] = {}
         rows: dict[str, int] = {}
         with transaction.atomic(), connection.cursor() as cursor:
-            if not self._enter(cursor):
+            if not self._enter(cursor, "off"):
                 raise LeaseLost
             self._look(cursor, asks, grants, rows)
             open_asks = [ask for ask in asks if ask.key not in grants]
@@ -205,17 +209,18 @@ class Store:
     def end(self, endings: Sequence[Ending]) -> None:
         """Answers, failures and returns with what they cost, once, however often it is called for a row."""
         with transaction.atomic(), connection.cursor() as cursor:
-            self._enter(cursor)
+            self._enter(cursor, "on")
             cost = sum((one.cost for one in endings), Decimal(0))
             cursor.execute(SETTLE, self.facts | _settling(endings))
             if cost:
                 cursor.execute(SPEND, self.facts | {"cost": cost})
+                cursor.execute(OWN, self.facts | {"cost": cost})
             cursor.execute(END, self.facts | {"endings": _dumps([_ended(one) for one in endings])})
 
-    def _enter(self, cursor: Any) -> bool:
+    def _enter(self, cursor: Any, sync: str) -> bool:
         """Whether the step is still ours."""
-        cursor.execute(ENTER, self.facts | {"idle": str(int(lease_seconds() * 1000))})
-        return bool(cursor.fetchone()[1])
+        cursor.execute(ENTER, self.facts | {"idle": str(int(lease_seconds() * 1000)), "sync": sync})
+        return bool(cursor.fetchone()[2])
 
     def release(self) -> None:
         """What this run still holds is ready for others."""
@@ -277,7 +282,7 @@ class _Pace:
         if self.blocked > 0:
             return Wait(self.blocked, broken=self.broken)
         if self.places < 1:
-            return Wait(0.05)
+            return Wait(BUSY)
         end = self.endpoint
         if end.requests_per_minute and self.requests < 1:
             return Wait(max(0.02, (1 - self.requests) * 60 / end.requests_per_minute))
@@ -324,11 +329,8 @@ class _Money:
         if limit is None and generation.money is None:
             return nothing
         cursor.execute(HELD, facts)
-        held, own_held = cursor.fetchone()
-        cursor.execute(
-            "SELECT coalesce(sum(cost), 0) FROM curation_modelrequest WHERE generation_id = %s", [generation.pk]
-        )
-        return cls(limit, Decimal(spent), held, generation.money, cursor.fetchone()[0], own_held)
+        held, own_held, own_spent = cursor.fetchone()
+        return cls(limit, Decimal(spent), held, generation.money, own_spent, own_held)
 
     def refusal(self, ask: Ask) -> Wait | Broke | None:
         for whose, limit, spent, held in (
@@ -336,7 +338,7 @@ class _Money:
         ):  # fmt: skip
             if limit is not None and spent + held + ask.reserve > limit:
                 # What is on its way will mostly cost less than it could.
-                return Wait(0.2) if held else Broke(whose, spent, limit, ask.reserve)
+                return Wait(BUSY) if held else Broke(whose, spent, limit, ask.reserve)
         return None
 
     def take(self, ask: Ask) -> None:
