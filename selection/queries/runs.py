@@ -19,6 +19,7 @@ from selection.marking import segments, stretches, words
 from selection.methods import METHODS, Method, Options, ParamsError, params_schema, parse_params
 from selection.methods.recommend import Advice, recommend
 from selection.models import Pick, Pool, Run, Shard, Target, TargetRow
+from selection.queries import saes
 from selection.queries.home import current
 from selection.queries.targets import origin
 from selection.running.finishing import WHY
@@ -309,7 +310,8 @@ def said(run: Run) -> dict[str, Any]:
         return {"method_title": run.method, "method_known": False, "settings": []}
     tested = Target.objects.filter(team=run.team_id, pk__in=test_sets.ids_in(run.options.get(test_sets.OPTION)))
     named = {test_sets.OPTION: ", ".join(tested.order_by("pk").values_list("name", flat=True)) or None}
-    settings = [*_differing(method.Params, run.params), *_differing(Options, run.options | named)]
+    params = run.params | {"sae": saes.name_of(run)} if run.params.get("sae") else run.params
+    settings = [*_differing(method.Params, params), *_differing(Options, run.options | named)]
     return {"method_title": method.title, "method_known": True, "settings": settings}
 
 

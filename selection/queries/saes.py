@@ -9,13 +9,13 @@ from config.plots_curve import curve
 from curation.models import Team
 from jobs import queries as jobs
 from jobs.models import Job, Step
-from selection.models import SparseAutoencoder
+from selection.models import Run, SparseAutoencoder
 from selection.queries.home import current
 from selection.running.training import Plan
 
 FVU_GATE, DEAD_GATE = 0.3, 0.2  # Gao and others 2024 (arXiv 2406.04093) report far less of both for a good one
 # One core of a usual machine, SmolLM2-135M cut at two thirds of its depth, 576 numbers a token: tokens a second.
-READ_RATE, TRAIN_RATE, TRAIN_SIZE = 500.0, 1_700.0, 576 * 4_608
+READ_RATE, TRAIN_RATE, TRAIN_SIZE = 1_000.0, 5_000.0, 576 * 4_608
 
 
 def saes_page(team: Team) -> dict[str, Any]:
@@ -161,3 +161,12 @@ def choices(team: Team) -> list[tuple[str, str]]:
     for sae in SparseAutoencoder.objects.passed().filter(team=team).order_by("-created_at"):
         found.setdefault(sae.identity, f"{sae.name} ({sae.model}, layer {sae.layer}, {sae.latents:,} features)")
     return list(found.items())
+
+
+def name_of(run: Run) -> str:
+    """The autoencoder that a run names, as the team calls it; its identity where it is none of theirs."""
+    named = str(run.params.get("sae", ""))
+    found = (
+        SparseAutoencoder.objects.filter(team=run.team_id, identity=named or "-").order_by("archived_at", "pk").first()
+    )
+    return found.name if found else named

@@ -148,7 +148,7 @@ def expected(line: str) -> bool:
     A poll that is under way when the page is left ends in an error of htmx; of a request that really fails the browser
     writes a line of its own, which is not excused.
     """
-    left = line.startswith(("htmx:afterRequest,", "htmx:sendError,"))
+    left = line.startswith(("htmx:afterRequest,", "htmx:sendError,", "htmx:sendAbort,"))  # or a newer one replaced it
     return left or "status of 422" in line or "status of 409" in line or "status of 404" in line
 
 
