@@ -283,6 +283,28 @@ def test_first_tokens_and_padding_are_left_out(lm):
     assert len(torch.cat(states)) == 7
 
 
+def test_massive_tokens_are_left_out_wherever_they_stand(lm, monkeypatch):
+    """A state a hundred times as large as its row's others is no content; what is only large stays."""
+    plain = causal.CausalLM.hidden
+
+    def spiked(self, tokens, layer, **options):
+        for rows, found, mask in plain(self, tokens, layer, **options):
+            hidden = found.clone()
+            hidden[:, 3] *= 100
+            hidden[:, 4] *= 3
+            yield rows, hidden, mask
+
+    before = {tuple(line.tolist()) for _, hidden, _ in fit.tokens_of(lm, ["abcdefgh"], 2) for line in hidden}
+    monkeypatch.setattr(causal.CausalLM, "hidden", spiked)
+    ((_, found, counts),) = fit.tokens_of(lm, ["abcdefgh"], 2)
+    assert counts.tolist() == [6]
+    assert sum(tuple(line.tolist()) in before for line in found) == 5
+    from selection.encoders.sae import train
+
+    batch = next(train.activations(["abcdefgh"] * 8, lm, 2, batch=24))
+    assert np.linalg.norm(batch, axis=1).max() < 10 * np.median(np.linalg.norm(batch, axis=1))
+
+
 def test_the_better_of_two_layers_is_taken(lm):
     from dataclasses import replace
 

@@ -16,6 +16,7 @@ from selection.encoders.sae.model import TopKSAE
 WORST = 0.5  # fraction of variance unexplained above which an autoencoder does not fit
 TOKENS = 2_048  # measured
 ROW = 256  # tokens of a row, at most
+MASSIVE = 10
 
 
 @dataclass(frozen=True)
@@ -26,19 +27,29 @@ class Fit:
     fvu: float
 
 
-def tokens_of(
-    lm: CausalLM, texts: Sequence[str], layer: int, *, most: int = ROW, first: int = 1
-) -> Iterator[tuple[Any, Any, Any]]:
-    """(rows int64[b], hidden float32[t, d], tokens int64[b]) batch by batch: the tokens of each row one after the other.
-
-    Padding and the `first` tokens of a row are left out: the first one's activations are an order of magnitude larger
-    than all others (Sun and others 2024, arXiv 2402.17762) and say nothing of the row. A row that has no other token
-    counts 0; a row without any is in no batch.
+def tokens_of(lm: CausalLM, texts: Sequence[str], layer: int, *, most: int = ROW) -> Iterator[tuple[Any, Any, Any]]:
+    """(rows int64[b], hidden float32[t, d], tokens int64[b]) batch by batch: the `ordinary` tokens of each row, one row
+    after the other. A row that has none counts 0; a row without any token is in no batch.
     """
     for rows, hidden, real in lm.hidden(lm.tokens(texts, most), layer):
-        mask = real.clone()
-        mask[:, :first] = False
+        mask = ordinary(hidden, real)
         yield rows, hidden[mask], mask.sum(dim=1).cpu().numpy()
+
+
+def ordinary(hidden: Any, real: Any) -> Any:
+    """bool[b, L]: tokens of hidden [b, L, d] but padding, each row's first, and massive ones.
+
+    A few tokens of a language model, the first one nearly always, have states a hundred times as large as all others
+    (Sun and others 2024, arXiv 2402.17762). They say nothing of the row, and would be most of a mean and of a variance:
+    four of 30,000 were 71 % of it. A token counts as one above ten times its row's median length.
+    """
+    import torch
+
+    mask = real.clone()
+    mask[:, :1] = False
+    size = hidden.norm(dim=-1).masked_fill(~mask, float("nan"))
+    middle = size.nanmedian(dim=1, keepdim=True).values
+    return mask & (torch.nan_to_num(size) <= MASSIVE * torch.nan_to_num(middle))
 
 
 def fit(sae: TopKSAE, lm: CausalLM, layer: int | None = None, texts: Sequence[str] = ()) -> Fit:

@@ -95,4 +95,4 @@ def silent(held: Mapping[str, Any], x: Any, found: Found, dead: Any, share: floa
         loss.backward()
     for name, part in parts.items():
         found.gradients[name].index_add_(0, at, part.grad)
-    return float(loss)
+    return float(loss.detach())

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from selection.encoders.base import EncoderError
 from selection.encoders.causal import CausalLM
-from selection.encoders.sae.fit import ROW
+from selection.encoders.sae.fit import ROW, ordinary
 
 BATCH = 4_096  # tokens of a step
 BUFFER = 1 << 26  # numbers of the tokens that are shuffled together: 256 MB
@@ -17,7 +17,7 @@ HELD_OUT = 8_192  # tokens on which a trained autoencoder is measured
 def activations(
     texts: Sequence[str], lm: CausalLM, layer: int, *, seed: int = 0, batch: int = BATCH, most: int = ROW, skip: int = 0
 ) -> Iterator[NDArray[np.float32]]:
-    """float32[batch, d] without end: hidden states at `layer`, first tokens and padding left out, rows cut at `most`.
+    """float32[batch, d] without end: hidden states at `layer` of `ordinary` tokens, rows cut at `most`.
 
     The texts are shuffled anew for every round, and tokens within a buffer of about 256 MB. The order hangs on `seed`
     alone, so `skip` batches are passed over without the model being run for them. Raises `EncoderError` where the
@@ -42,11 +42,13 @@ def activations(
                 skip -= count
                 continue
             places: dict[int, NDArray[np.float32]] = {}
-            for at, hidden, mask in lm.hidden([tokens[row] for row in rows], layer):
+            for at, hidden, real in lm.hidden([tokens[row] for row in rows], layer):
+                mask = ordinary(hidden, real)
                 for line, row in enumerate(at.tolist()):
-                    places[row] = hidden[line, 1 : int(mask[line].sum())].cpu().numpy()
+                    places[row] = hidden[line][mask[line]].cpu().numpy()
             held = torch.from_numpy(np.concatenate([places[row] for row in sorted(places)]))
-            order = torch.from_numpy(mixer.permutation(len(held)))
+            # Massive tokens are left out only now: as many others come twice, so that batches can be counted before.
+            order = torch.from_numpy(np.resize(mixer.permutation(len(held)), count * batch))
             for number in range(skip, count):
                 yield held[order[number * batch : (number + 1) * batch]].numpy()
             skip = 0
