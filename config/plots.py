@@ -5,8 +5,8 @@ Down, everything is in pixels.
 """
 
 import math
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 
 TOP = 22.0  # room above the bars for the label of the highest share and of the cut
 FOOT = 22.0  # room below the axis for its labels
@@ -51,6 +51,12 @@ class Histogram:
     numbers: list[tuple[str, list[str]]]
     cut: Tick | None = None
     random: str = ""
+    words: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def legend(self) -> list[tuple[str, str]]:
+        """(series, what it is called)."""
+        return [(name, self.words.get(name, name)) for name in self.series]
 
 
 def shares(counts: Sequence[float]) -> list[float]:
@@ -62,13 +68,16 @@ def shares(counts: Sequence[float]) -> list[float]:
 def histogram(
     title: str, edges: Sequence[float], *, pool: Sequence[float] = (), picks: Sequence[float] = (),
     random: Sequence[float] = (), cut: float | None = None, log: bool = False, unit: str = "", height: int = 212,
+    words: Mapping[str, str] | None = None,
 ) -> Histogram:  # fmt: skip
     """Counts per bin between `edges` (one more than bins); each series is drawn as shares of its own total.
 
     `cut` is a place on the x axis: with no picks given, bins from there on count as picked. `log` spaces the
-    bins by the logarithm of their edges. Raises `ValueError` if a series has not one count a bin.
+    bins by the logarithm of their edges; `words` calls the series something else. Raises `ValueError` if a series has
+    not one count a bin.
     """
     base = height - FOOT
+    called = words or {}
     place = _scale(edges, log=log)
     given = {"pool": pool, "picks": picks, "random": random}
     series = {name: shares(counts) for name, counts in given.items() if sum(counts)}
@@ -84,7 +93,7 @@ def histogram(
         for number, share in enumerate(series.get(name, [])):
             left, right = place(edges[number]), place(edges[number + 1])
             gap = (right - left) * inset
-            label = f"{name} {_span(edges, number, unit)}: {percent(share)}"
+            label = f"{called.get(name, name)} {_span(edges, number, unit)}: {percent(share)}"
             picked = cut is not None and "picks" not in series and edges[number] >= cut - 1e-12
             wide, high = _round(right - left - 2 * gap), _round(tall(share))
             found.append(Bar(_round(left + gap), _round(base - high), wide, high, label, picked))
@@ -100,9 +109,10 @@ def histogram(
         for side in (0, 1)
     )
     narrow = 0.24 if "pool" in series else 0.04  # picks stand before the pool, which stays visible at both sides
+    named = {called.get(name, name): values for name, values in series.items()}
     return Histogram(
-        title, _in_words(edges, series, unit), height, base, bars("pool", 0.04), bars("picks", narrow),
-        _ticks(edges, place, log=log), percent(highest, 0), list(series), numbers, _cut(cut, place), step,
+        title, _in_words(edges, named, unit), height, base, bars("pool", 0.04), bars("picks", narrow),
+        _ticks(edges, place, log=log), percent(highest, 0), list(series), numbers, _cut(cut, place), step, called,
     )  # fmt: skip
 
 
