@@ -1,6 +1,7 @@
 """Candidates of a generation: dropped and rescued by people, and taken into the task's queue."""
 
 from collections.abc import Iterator, Sequence
+from datetime import datetime
 from typing import Any
 
 from django.db import connection, transaction
@@ -23,8 +24,18 @@ WHERE c.generation_id = %(generation)s AND c.id = ANY(%(ids)s) AND e.task_id = %
 DECIDE = """
 UPDATE curation_candidate SET state = %(state)s, decided_by_id = %(by)s, decided_at = now(), why = %(why)s,
   verdicts = verdicts || jsonb_build_array(jsonb_build_object('filter', 'person', 'version', 1,
-    'passed', %(passed)s::boolean, 'reason', %(why)s::text, 'value', NULL, 'threshold', NULL, 'flag', false))
+    'passed', %(passed)s::boolean, 'reason', %(why)s::text, 'value', NULL, 'threshold', NULL, 'flag', false,
+    'was', state, 'why_was', why))
 WHERE generation_id = %(generation)s AND id = ANY(%(ids)s) AND accepted_at IS NULL AND state = ANY(%(from)s)
+"""
+# What one person decided in one go bears one time. Verdicts are only added: the last one says that it was taken back.
+UNDO = """
+UPDATE curation_candidate SET state = verdicts->-1->>'was', why = verdicts->-1->>'why_was', decided_at = now(),
+  verdicts = verdicts || jsonb_build_array(jsonb_build_object('filter', 'person', 'version', 1,
+    'passed', verdicts->-1->>'was' <> 'dropped', 'reason', 'Taken back.', 'value', NULL, 'threshold', NULL,
+    'flag', false))
+WHERE generation_id = %(generation)s AND decided_by_id = %(by)s AND decided_at = %(at)s AND accepted_at IS NULL
+  AND verdicts->-1->>'filter' = 'person' AND verdicts->-1 ? 'was'
 """
 
 
@@ -38,6 +49,27 @@ def drop(*, generation: Generation, ids: Sequence[int], by: User, why: str = "")
 def rescue(*, generation: Generation, ids: Sequence[int], by: User) -> int:
     """A person keeps what a filter dropped; all verdicts stay in view."""
     return _decide(generation, ids, by, State.RESCUED, "")
+
+
+def last_decision(*, generation: Generation, by: User) -> datetime | None:
+    """When this person decided last in this run: what `undo` takes."""
+    rows = Candidate.objects.filter(generation=generation, decided_by=by)
+    return rows.order_by("-decided_at").values_list("decided_at", flat=True).first()
+
+
+@transaction.atomic
+def undo(*, generation: Generation, at: datetime, by: User) -> int:
+    """Take back what this person decided in one go at that time. Returns how many are as they were.
+
+    What became an example meanwhile, or was decided again, stays.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(UNDO, {"generation": generation.pk, "by": by.pk, "at": at})
+        changed = cursor.rowcount
+    if changed:
+        _recount(generation)
+        audit("candidates.undone", actor=by, team=generation.task.team, target=generation, count=changed)
+    return changed
 
 
 def _decide(generation: Generation, ids: Sequence[int], by: User, state: str, why: str) -> int:
@@ -120,4 +152,4 @@ def _recount(generation: Generation) -> None:
     Generation.objects.filter(pk=generation.pk).update(kept=rows.count() - dropped, dropped=dropped)
 
 
-__all__ = ["accept", "content_of", "drop", "rescue", "verdict_words"]
+__all__ = ["accept", "content_of", "drop", "last_decision", "rescue", "undo", "verdict_words"]

@@ -98,6 +98,18 @@ register(
             "Start a new run.",
             status=409,
         ),
+        "candidate.nothing_ticked": Text(
+            "No candidate is ticked",
+            "Nothing was changed.",
+            "Tick the candidates that this is for, or use the buttons of one of them or of a group.",
+            status=422,
+        ),
+        "prompt.stale": Text(
+            "Somebody else changed this prompt",
+            "You wrote after version {number}; version {newest} is there now.",
+            "Look at both texts and save again.",
+            status=409,
+        ),
         "candidate.taken": Text(
             "This candidate is an example already",
             "It is in the task, so it can no longer be dropped or rescued here.",
