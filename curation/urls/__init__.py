@@ -2,13 +2,14 @@
 
 from django.urls import URLPattern
 
-from curation.urls import annotate, examples, measures, review, synthesis, tasks, teams
+from curation.urls import annotate, candidates, examples, measures, review, synthesis, tasks, teams
 
 urlpatterns: list[URLPattern] = [
     *teams.urlpatterns,
     *tasks.urlpatterns,
     *examples.urlpatterns,
     *annotate.urlpatterns,
+    *candidates.urlpatterns,
     *review.urlpatterns,
     *measures.urlpatterns,
     *synthesis.urlpatterns,
