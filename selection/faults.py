@@ -135,6 +135,11 @@ register(
             "{method} looks for rows like those of a target, and none was named.",
             "Choose a target, or the method random.",
         ),
+        "run.too_many_rows": Text(
+            "The pool is too large for this method alone",
+            "{method} holds something of every row at once, at most {most} rows; the pool has {rows}.",
+            "Take the method cascade with {name} as its second, behind a cheap one such as bm25.",
+        ),
         "run.no_test_set": Text(
             "A test set is gone",
             "The target {target}, whose rows are to be kept out, is not among the team's targets.",

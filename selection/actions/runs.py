@@ -12,7 +12,7 @@ from jobs import actions as jobs
 from selection import store, test_sets
 from selection.actions import saes, targets
 from selection.encoders.sae.files import NAMED
-from selection.methods import ParamsError
+from selection.methods import METHODS, ParamsError
 from selection.models import Pool, Run, Shard, Target
 from selection.running import earlier
 
@@ -27,14 +27,17 @@ def start(
     """Store a run with everything that decides its picks, freeze its target, and start its job.
 
     `params` and `options` were read by the method and by choose. The test sets that the options name are frozen too.
-    Raises `Fault` run.empty_pool, run.no_test_set, sae.not_usable, or run.params where the method takes runs that
-    cannot be used.
+    Raises `Fault` run.empty_pool, run.too_many_rows, run.no_test_set, sae.not_usable, or run.params where the method
+    takes runs that cannot be used.
     """
     # The team's row is the lock under which runs are numbered; the pool's keeps it from being deleted meanwhile.
     Team.objects.select_for_update(no_key=True).get(pk=team.pk)
     shards = list(Shard.objects.filter(pool=pool).order_by("index").values("id", "sha256", "mapping_sha", "rows"))
     if not any(shard["rows"] for shard in shards):
         raise Fault("run.empty_pool", pool=pool.name)
+    rows, most = sum(shard["rows"] for shard in shards), getattr(METHODS.get(method), "max_rows", None)
+    if most is not None and rows > most:
+        raise Fault("run.too_many_rows", method=METHODS[method].title, rows=f"{rows:,}", most=f"{most:,}", name=method)
     try:
         earlier.check(method, params, pool)
     except ParamsError as error:
@@ -46,7 +49,7 @@ def start(
     run = Run.objects.create(
         team=team, number=number, pool=pool, target=target, method=method, method_version=method_version,
         params=params, budget=budget, options=options, seed=seed, shards=shards,
-        rows=sum(shard["rows"] for shard in shards),
+        rows=rows,
         target_sha=targets.freeze(target=target) if target else "", created_by=by,
     )  # fmt: skip
     run.job = jobs.start(kind=KIND, params={"run": run.pk}, lane=team.lane, interactive=interactive)

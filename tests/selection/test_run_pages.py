@@ -386,3 +386,27 @@ def test_more_runs_and_picks_cost_no_more_queries(as_, cast, pool, target):
     assert listed[0] == listed[1]
     assert opened[0] == opened[1]
     assert Target.objects.count() == 1
+
+
+def test_a_pool_too_large_for_a_method_is_refused_with_the_way_around(client, cast, pool, target, monkeypatch):
+    """Methods that hold something of every row say how many they can; nothing is started that would end in memory."""
+    from selection.methods import METHODS
+
+    monkeypatch.setattr(type(METHODS["k_center"]), "max_rows", 299)
+    client.force_login(cast.curator)
+    sent = {
+        "pool": pool.pk,
+        "target": target.pk,
+        "amount": 10,
+        "unit": "rows",
+        "method": "k_center",
+        "seed": 0,
+        "do": "start",
+    }
+    answer = client.post(reverse("run_new", args=[cast.team.slug]), sent)
+    assert answer.status_code == 422
+    assert "at most 299 rows; the pool has 300" in answer.content.decode()
+    assert "cascade with k_center" in answer.content.decode()
+    assert not Run.objects.exists()
+    monkeypatch.setattr(type(METHODS["k_center"]), "max_rows", 300)
+    assert client.post(reverse("run_new", args=[cast.team.slug]), sent).status_code == 303
