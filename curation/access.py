@@ -11,6 +11,9 @@ from curation.models import (
     ApiToken,
     BulkChange,
     Candidate,
+    Collection,
+    Dataset,
+    DatasetVersion,
     Demonstration,
     Endpoint,
     Example,
@@ -226,4 +229,31 @@ def candidate(user: User, candidate_id: int, need: Role = VIEW) -> Candidate:
     if found is None:
         raise Http404
     found.generation = generation(user, found.generation_id, need)
+    return found
+
+
+def dataset(user: User, dataset_id: int, need: Role = VIEW) -> Dataset:
+    """A dataset of one of the user's teams that is not deleted."""
+    found = Dataset.objects.alive().filter(pk=dataset_id).first()
+    if found is None:
+        raise Http404
+    found.team = team_of(user, found.team_id, need)
+    return found
+
+
+def dataset_version(user: User, dataset_id: int, number: int, need: Role = VIEW) -> DatasetVersion:
+    """A version, by its number in its dataset."""
+    home = dataset(user, dataset_id, need)
+    found = home.versions.select_related("job", "restored_from").filter(number=number, deleted_at=None).first()
+    if found is None:
+        raise Http404
+    found.dataset = home
+    return found
+
+
+def collection(user: User, collection_id: int, need: Role = VIEW) -> Collection:
+    found = Collection.objects.alive().select_related("job").filter(pk=collection_id).first()
+    if found is None:
+        raise Http404
+    found.team = team_of(user, found.team_id, need)
     return found

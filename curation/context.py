@@ -15,11 +15,17 @@ NAV = [
     ("Pools", "pools", "pool"),
     ("Targets", "targets", "target"),
     ("Runs", "runs", "run"),
+    ("Datasets", "datasets", "dataset"),
     ("Team", "team_members", "team"),
 ]
 
 # What else lies below an entry of the navigation, by the word that begins its path.
-ALSO = {"pools": ("/imports/",), "runs": ("/saes/",), "tasks": ("/examples/", "/annotations/", "/example-imports/")}
+ALSO = {
+    "pools": ("/imports/",),
+    "runs": ("/saes/",),
+    "datasets": ("/collections/",),
+    "tasks": ("/examples/", "/annotations/", "/example-imports/"),
+}
 
 
 def frame(request: HttpRequest) -> dict[str, Any]:

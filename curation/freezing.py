@@ -23,6 +23,7 @@ from curation.content import Content, load, render
 from curation.datasets import leakage
 from curation.datasets import recipe as recipes
 from curation.datasets import splits as splitting
+from curation.datasets.comparing import Entry, differences
 from curation.datasets.mixing import index_of, mix, passing
 from curation.datasets.rows import FACTS, PART_CHARS, PART_ROWS, SCHEMA, pack
 from curation.models import Collection, DatasetVersion, Task
@@ -348,6 +349,17 @@ def check(written: Sequence[Json], told: Told) -> Json:
     largest = max(sizes, key=lambda name: (sizes[name], name))
     finding = leakage.look(_texts(written, largest, False, told, done), _texts(written, largest, True, told, done))
     return {"sha256": digest.hexdigest(), "leakage": finding.to_dict()}
+
+
+def entries(written: Sequence[Json]) -> Iterator[Entry]:
+    for batch in parts.batches(written, ("key", "sha", "split"), size=10_000):
+        yield from zip(*(batch.column(name).to_pylist() for name in ("key", "sha", "split")), strict=True)
+
+
+def difference(before: Sequence[Json], after: Sequence[Json]) -> dict[str, int]:
+    """How many rows were added, removed and changed."""
+    counts = Counter(one.kind for one in differences(entries(before), entries(after)))
+    return {name: counts[name] for name in ("added", "removed", "changed")}
 
 
 def _texts(written: Sequence[Json], largest: str, mine: bool, told: Told, done: int) -> Iterator[leakage.Text]:

@@ -1,5 +1,15 @@
 """What curation does in the background: one file a kind of work."""
 
-from curation.handlers import arranging, candidates, endpoints, exporting, freezing, generations, imports, search
+from curation.handlers import (
+    arranging,
+    candidates,
+    collecting,
+    endpoints,
+    exporting,
+    freezing,
+    generations,
+    imports,
+    search,
+)
 
-__all__ = ["arranging", "candidates", "endpoints", "exporting", "freezing", "generations", "imports", "search"]
+__all__ = ["arranging", "candidates", "collecting", "endpoints", "exporting", "freezing", "generations", "imports", "search"]

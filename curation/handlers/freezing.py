@@ -96,9 +96,14 @@ def _version(pk: int) -> DatasetVersion | None:
     return DatasetVersion.objects.select_related("dataset__team", "created_by").filter(pk=pk, deleted_at=None).first()
 
 
+def _before(version: DatasetVersion) -> DatasetVersion | None:
+    """The last version frozen before it."""
+    return version.dataset.versions.filter(number__lt=version.number).exclude(sha256="").order_by("-number").first()
+
+
 def _earlier(version: DatasetVersion) -> list[dict[str, Any]]:
-    """The parts of the last version frozen before it: its rows keep their splits."""
-    before = version.dataset.versions.filter(number__lt=version.number).exclude(sha256="").order_by("-number").first()
+    """Its parts: rows keep the splits that they had there."""
+    before = _before(version)
     return before.parts if before is not None else []
 
 
@@ -107,6 +112,9 @@ def _checked(version: DatasetVersion, job: Job, beat: Beat) -> dict[str, Any]:
     made = [one["part"] for one in written if one["part"]["rows"]]
     counts = freezing.merged(one["counts"] for one in written)
     said = freezing.check(made, beat.progress)
+    before = _before(version)
+    if before is not None:
+        counts["since"] = {"version": before.number} | freezing.difference(before.parts, made)
     rows = sum(part["rows"] for part in made)
     whole = manifests.manifest(
         version, sha256=said["sha256"], rows=rows, counts=counts, chosen=chosen, leakage=said["leakage"]

@@ -2,7 +2,7 @@
 
 from django.urls import URLPattern
 
-from curation.urls import annotate, candidates, examples, measures, review, synthesis, tasks, teams
+from curation.urls import annotate, candidates, datasets, examples, measures, review, synthesis, tasks, teams
 
 urlpatterns: list[URLPattern] = [
     *teams.urlpatterns,
@@ -12,5 +12,6 @@ urlpatterns: list[URLPattern] = [
     *candidates.urlpatterns,
     *review.urlpatterns,
     *measures.urlpatterns,
+    *datasets.urlpatterns,
     *synthesis.urlpatterns,
 ]
