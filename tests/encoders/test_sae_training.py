@@ -159,7 +159,7 @@ def test_the_rate_warms_up_and_falls():
         one.step_number = step
         rates.append(one._rate())
     assert rates.index(max(rates)) == 2
-    assert max(rates) == pytest.approx(2e-4 / (36 / 2**14) ** 0.5, rel=0.02)
+    assert max(rates) == pytest.approx(8e-4 / (36 / 2**14) ** 0.5, rel=0.02)
     assert rates[2:] == sorted(rates[2:], reverse=True)
     assert 0 < rates[-1] < max(rates) / 100
 
