@@ -67,7 +67,7 @@ class Plant:
             name, "worker", "-Q", queue, "-n", f"{name}@%h", "-c", str(slots), "-l", "INFO",
             "--without-gossip", "--without-mingle", *options,
         )  # fmt: skip
-        until(lambda: " ready." in self.log(name), what=lambda: self.log(name))
+        until(lambda: " ready." in self.log(name), 60, lambda: self.log(name))
         return process
 
     def log(self, name: str) -> str:
