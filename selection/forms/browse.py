@@ -25,7 +25,4 @@ class MuteForm(forms.Form):
 
 
 class NameForm(forms.Form):
-    name = forms.CharField(
-        required=False, max_length=120, strip=True, label="Name",
-        help_text="What its texts have in common. Empty takes the name away.",
-    )  # fmt: skip
+    name = forms.CharField(required=False, max_length=120, strip=True, label="Name")
