@@ -7,7 +7,8 @@ Seconds are those of one core, so that a busy machine does not count. The plain 
 product and one whole sort a row, then all scores anew for every pick, with lists searched for membership. Its graph is measured
 on `--sorted` rows and its picks up to `--picked`, and both are extrapolated: each row costs the same, and each pick at least
 as much as the one before. All picks are compared with those of a recount of every vote in numpy. The plain IDEAL is greedy on
-the same sampled graphs without bounds; beside it stands the published greedy, with ten simulations a gain, for its first pick.
+the same sampled graphs without bounds; beside it stands the published greedy, with ten simulations a gain, for its
+first ten picks.
 """
 
 import argparse
@@ -25,6 +26,7 @@ from selection.kernels.vote_k import vote_k
 from tests.methods import reference_annotating as plain
 
 PICKS = 100
+PUBLISHED = 10  # picks of the published greedy that are measured
 
 
 def points(rows):
@@ -116,8 +118,10 @@ def run_ideal(rows, picked):
     samples = plain.samples_of(live)
     same, plain_seconds = clocked(plain.plain_influence, samples, picked)
     assert same == found.order[:picked].tolist()
-    published = plain.published_ideal(graph.to.tolist(), weight.tolist(), 1, 0)
-    _, first_seconds = clocked(next, published)  # later picks simulate larger starts, so this is to its favour
+    # Each pick simulates a start that is one larger, so taking all to cost what the first ones do is to its favour.
+    near = plain.published_ideal(graph.to.tolist(), weight.tolist(), PUBLISHED, 0)
+    published = [clocked(next, near)[1] for _ in range(PUBLISHED)]
+    published_seconds = sum(published) * PICKS / PUBLISHED
     return {
         "method": "ideal", "rows": rows, "k": 10, "samples": reaching.SAMPLES, "picks": PICKS, "same_picks_compared": picked,
         "ours": {"seconds_without_graph": round(ours, 2), "graph": round(graph_seconds, 2), "draw": round(draw_seconds, 2),
@@ -125,9 +129,9 @@ def run_ideal(rows, picked):
         "plain_on_the_same_graphs": {"picks_measured": picked, "seconds": round(plain_seconds, 1),
                                      "seconds_extrapolated": round(plain_seconds * PICKS / picked, 1),
                                      "times_faster": round(plain_seconds * PICKS / picked / ours, 1)},
-        "published_ten_simulations": {"first_pick_seconds": round(first_seconds, 1),
-                                      "seconds_extrapolated": round(first_seconds * PICKS, 1),
-                                      "times_faster": round(first_seconds * PICKS / ours, 1)},
+        "published_ten_simulations": {"seconds_of_the_first_picks": [round(one, 2) for one in published],
+                                      "seconds_extrapolated": round(published_seconds, 1),
+                                      "times_faster": round(published_seconds / ours, 1)},
         "peak_mib": round(peak_mib()),
     }  # fmt: skip
 
