@@ -5,4 +5,5 @@ class CurationConfig(AppConfig):
     name = "curation"
 
     def ready(self) -> None:
-        from curation import faults, handlers, ticks  # noqa: F401  (register words, kinds of jobs, what each tick does)
+        # Words, faces and kinds of jobs, what each tick does.
+        from curation import faces_own, faults, handlers, ticks  # noqa: F401

@@ -15,6 +15,7 @@ NAV = [
     ("Pools", "pools", "pool"),
     ("Targets", "targets", "target"),
     ("Runs", "runs", "run"),
+    ("Synthesis", "generations", "synthesis"),
     ("Datasets", "datasets", "dataset"),
     ("Team", "team_members", "team"),
 ]
@@ -23,6 +24,7 @@ NAV = [
 ALSO = {
     "pools": ("/imports/",),
     "runs": ("/saes/",),
+    "generations": ("/endpoints/", "/candidates/"),
     "datasets": ("/collections/",),
     "tasks": ("/examples/", "/annotations/", "/example-imports/"),
 }

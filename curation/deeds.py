@@ -60,6 +60,7 @@ SAYS: dict[str, str] = {
     "job.resumed": "resumed work in the background:",
     "candidates.dropped": "dropped candidates",
     "candidates.rescued": "rescued candidates",
+    "candidates.undone": "took back a decision on candidates",
     "candidates.accepted": "took candidates into the queue",
 }
 

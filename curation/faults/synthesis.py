@@ -98,6 +98,45 @@ register(
             "Start a new run.",
             status=409,
         ),
+        "assist.closed": Text(
+            "This answer is no longer open",
+            "A model helps while an answer is written; this one was submitted or skipped.",
+            "Open another example.",
+            status=409,
+        ),
+        "assist.no_endpoint": Text(
+            "The team has no model to ask",
+            "It has no endpoint, or the one that was chosen is no longer in use.",
+            "Ask an owner of the team to add one, or choose another.",
+            status=409,
+        ),
+        "assist.not_here": Text(
+            "A model cannot be asked for that here",
+            "The form of this task has no field that it could be done for.",
+            "Choose one of the buttons that are there.",
+        ),
+        "assist.nothing": Text(
+            "There is no answer yet",
+            "A model was to look at the answer, and nothing is written.",
+            "Write something first, or ask for a suggestion.",
+        ),
+        "assist.words": Text(
+            "What is wrong was not said",
+            "A repair needs to know what is wrong with the answer.",
+            "Say it in a few words and press Repair again.",
+        ),
+        "assist.busy": Text(
+            "The model is still at the last question",
+            "One question about an answer is asked at a time.",
+            "Wait for its answer, or leave it.",
+            status=409,
+        ),
+        "assist.no_text": Text(
+            "There is no text to take",
+            "The model gave none, or it gave remarks and not an answer.",
+            "Ask again, or write it yourself.",
+            status=409,
+        ),
         "candidate.nothing_ticked": Text(
             "No candidate is ticked",
             "Nothing was changed.",

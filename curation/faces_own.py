@@ -1,0 +1,87 @@
+"""The faces of this app's kinds of jobs."""
+
+from django.urls import reverse
+
+from curation.actions import generations, imports
+from curation.faces import Face, Thing, by_param, register
+from curation.generators import GENERATORS
+from curation.models import Endpoint, ExampleImport, Generation, Task, User
+from jobs.models import Job
+
+
+def _generation(row: Generation) -> Thing:
+    title = GENERATORS[row.generator].title if row.generator in GENERATORS else row.generator
+    what = f"Preview of {title}" if row.preview else title
+    return Thing(
+        f"{what} for {row.task}", row.get_absolute_url(), row.prompt_tokens + row.completion_tokens, row.spent,
+        row.endpoint.currency, row.failed, reverse("generation_errors", args=[row.pk]),
+    )  # fmt: skip
+
+
+def _task(row: Task) -> Thing:
+    return Thing(str(row), row.get_absolute_url())
+
+
+def _generations(job: Job) -> Generation | None:
+    found = Generation.objects.select_related("task__team", "job").filter(pk=job.params.get("generation"))
+    return found.first()
+
+
+def _cancel_generation(job: Job, by: User) -> None:
+    if (row := _generations(job)) is not None:
+        generations.cancel(generation=row, by=by)
+
+
+def _resume_generation(job: Job, by: User) -> None:
+    if (row := _generations(job)) is not None:
+        generations.resume(generation=row, by=by)
+
+
+def _retry_generation(job: Job, by: User) -> None:
+    if (row := _generations(job)) is not None:
+        generations.retry_failed(generation=row, by=by)
+
+
+def _import(job: Job) -> ExampleImport | None:
+    return ExampleImport.objects.select_related("task__team", "job").filter(pk=job.params.get("import")).first()
+
+
+def _cancel_import(job: Job, by: User) -> None:
+    if (row := _import(job)) is not None:
+        imports.cancel_import(import_=row, by=by)
+
+
+def _resume_import(job: Job, by: User) -> None:
+    if (row := _import(job)) is not None:
+        imports.resume_import(import_=row, by=by)
+
+
+tasks = by_param(Task.objects.all, "task", _task)
+of_generation = by_param(lambda: Generation.objects.select_related("task", "endpoint"), "generation", _generation)
+
+register(
+    "generation.run",
+    Face("Generation", of_generation, _cancel_generation, _resume_generation, _retry_generation),
+)
+register(
+    "candidates.arrange",
+    Face("Groups of candidates", by_param(
+        lambda: Generation.objects.select_related("task"), "generation",
+        lambda row: Thing(f"Candidates of generation {row.pk} for {row.task}", row.get_absolute_url()),
+    )),
+)  # fmt: skip
+register(
+    "examples.import",
+    Face("Import", by_param(
+        lambda: ExampleImport.objects.select_related("task"), "import",
+        lambda row: Thing(f"{row.name} into {row.task}", reverse("example_import", args=[row.pk])),
+    ), _cancel_import, _resume_import),
+)  # fmt: skip
+register(
+    "endpoint.test",
+    Face("Test of an endpoint", by_param(
+        Endpoint.objects.all, "endpoint", lambda row: Thing(row.name, reverse("endpoint", args=[row.pk]))
+    )),
+)  # fmt: skip
+register("task.rearrange", Face("Order of a queue", tasks))
+register("examples.search", Face("Search of examples", tasks))

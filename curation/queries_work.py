@@ -1,0 +1,55 @@
+"""The background jobs of a team: what is under way, and what has ended."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from curation.faces import Thing, described, face_of
+from curation.models import Team
+from jobs.models import Job
+from jobs.queries import PassProgress, progress
+
+SHOWN = 40
+OPEN_SHOWN = 60
+MEASURED = 20  # open jobs whose pass is looked at: a few queries each
+SHOW = {"": "All", "failed": "Failed", "cancelled": "Stopped", "succeeded": "Finished"}
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    job: Job
+    word: str
+    thing: Thing
+    progress: PassProgress | None
+    may_retry: bool
+
+
+def work(team: Team, show: str, before: str) -> dict[str, Any]:
+    under_way = list(Job.objects.filter(lane=team.lane, state__in=Job.OPEN_STATES).order_by("pk")[:OPEN_SHOWN])
+    ended = Job.objects.filter(lane=team.lane, state__in=[show] if show in SHOW and show else Job.FINAL_STATES)
+    if before.isdecimal() and len(before) < 16:
+        ended = ended.filter(pk__lt=int(before))
+    rows = list(ended.order_by("-pk")[: SHOWN + 1])
+    return {
+        "under_way": entries(under_way), "ids": "-".join(str(job.pk) for job in under_way),
+        "ended": entries(rows[:SHOWN]), "next_before": rows[SHOWN - 1].pk if len(rows) > SHOWN else None,
+        "show": show, "first_page": not before,
+    }  # fmt: skip
+
+
+def entries(rows: Sequence[Job]) -> list[Entry]:
+    things = described(rows)
+    measured = [job for job in rows if not job.is_final][:MEASURED]
+    steps = {job.pk: _open_pass(job) for job in measured}
+    return [
+        Entry(
+            job, face_of(job.kind).word, thing := things.get(job.pk, Thing("")), steps.get(job.pk),
+            job.is_final and bool(thing.failed) and face_of(job.kind).retry is not None,
+        )
+        for job in rows
+    ]  # fmt: skip
+
+
+def _open_pass(job: Job) -> PassProgress | None:
+    found = progress(job)
+    return found[-1] if found else None

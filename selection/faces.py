@@ -1,0 +1,75 @@
+"""The faces of this app's kinds of jobs."""
+
+from django.urls import reverse
+
+from curation.faces import Face, Thing, by_param, register
+from curation.models import Task, User
+from jobs.models import Job
+from selection.actions import ordering, pools, runs, saes
+from selection.actions.browse import KIND as LOOK
+from selection.actions.collect import KIND as COLLECT
+from selection.actions.send import KIND as SEND
+from selection.models import Import, Ordering, Run, SparseAutoencoder
+
+
+def _run(row: Run) -> Thing:
+    return Thing(f"Run {row.number} on {row.pool}", row.get_absolute_url())
+
+
+def _cancel_run(job: Job, by: User) -> None:
+    for row in Run.objects.select_related("job", "team").filter(pk=job.params.get("run")):
+        runs.cancel(run=row, by=by)
+
+
+def _resume_run(job: Job, by: User) -> None:
+    for row in Run.objects.select_related("job", "team").filter(pk=job.params.get("run")):
+        runs.resume(run=row, by=by)
+
+
+def _cancel_import(job: Job, by: User) -> None:
+    for row in Import.objects.select_related("job", "pool__team").filter(pk=job.params.get("import")):
+        pools.cancel_import(import_=row, by=by)
+
+
+def _resume_import(job: Job, by: User) -> None:
+    for row in Import.objects.select_related("job", "pool__team").filter(pk=job.params.get("import")):
+        pools.resume_import(import_=row, by=by)
+
+
+def _cancel_sae(job: Job, by: User) -> None:
+    for row in SparseAutoencoder.objects.select_related("job", "team").filter(pk=job.params.get("sae")):
+        saes.cancel(sae=row, by=by)
+
+
+def _resume_sae(job: Job, by: User) -> None:
+    for row in SparseAutoencoder.objects.select_related("job", "team").filter(pk=job.params.get("sae")):
+        saes.resume(sae=row, by=by)
+
+
+of_run = by_param(lambda: Run.objects.select_related("pool"), "run", _run)
+of_order = by_param(
+    lambda: Ordering.objects.select_related("task").defer("before"), "ordering",
+    lambda row: Thing(f"Queue of {row.task}", row.get_absolute_url()),
+)  # fmt: skip
+
+register(runs.KIND, Face("Selection", of_run, _cancel_run, _resume_run))
+register(
+    "pool.import",
+    Face("Import", by_param(
+        lambda: Import.objects.select_related("pool"), "import",
+        lambda row: Thing(f"{row.name} into {row.pool}", row.get_absolute_url()),
+    ), _cancel_import, _resume_import),
+)  # fmt: skip
+register(
+    saes.KIND,
+    Face("Sparse autoencoder", by_param(
+        SparseAutoencoder.objects.all, "sae", lambda row: Thing(row.name, row.get_absolute_url())
+    ), _cancel_sae, _resume_sae),
+)  # fmt: skip
+register(ordering.KIND, Face("Order of a queue", of_order))
+register(ordering.UNDO, Face("Undo of an order", of_order))
+register(SEND, Face("Picks for a task", by_param(
+    Task.objects.all, "task", lambda row: Thing(f"Picks into {row}", reverse("task", args=[row.pk]))
+)))  # fmt: skip
+register(COLLECT, Face("Picks for a collection", of_run))
+register(LOOK, Face("Features of a run", lambda _: {}))
