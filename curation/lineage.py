@@ -48,10 +48,10 @@ def _people(team: Team, lineage: Any) -> list[Link]:
     taken = lineage.get("annotation")
     count = lineage.get("annotators") or 0
     who = f"{count} annotator{'' if count == 1 else 's'}"
-    links = [
-        Link("Answer", f"number {pk}", reverse("annotation", args=[pk]) if pk in there else "", "taken as it stands" if pk == taken else "")
-        for pk in given[:SHOWN]
-    ]  # fmt: skip
+    links = []
+    for pk in given[:SHOWN]:
+        url = reverse("annotation", args=[pk]) if pk in there else ""
+        links.append(Link("Answer", f"number {pk}", url, "taken as it stands" if pk == taken else ""))
     return [Link("Decided by", who, note="" if taken else "accepted by a person who reviewed it"), *links]
 
 
@@ -78,14 +78,9 @@ def _collection(team: Team, lineage: Any) -> list[Link]:
     if type(pk) is not int:
         return []
     found = Collection.objects.alive().filter(pk=pk, team=team).first()
-    return [
-        Link(
-            "Collection",
-            found.name if found else f"number {pk}",
-            found.get_absolute_url() if found else "",
-            "" if found else "gone",
-        )
-    ]
+    if found is None:
+        return [Link("Collection", f"number {pk}", note="gone")]
+    return [Link("Collection", found.name, found.get_absolute_url())]
 
 
 # --- forward ---

@@ -42,7 +42,8 @@ def choices(team: Team) -> list[dict[str, Any]]:
         rejected=Count("examples", filter=states & Q(examples__state="rejected")),
     )
     made = [
-        _choice("task", one.pk, one.name, one.accepted, one.licence, one.rejected) for one in tasks.order_by("name")
+        _choice("task", one.pk, one.name, one.accepted, one.licence, rejected=one.rejected)
+        for one in tasks.order_by("name")
     ]
     ready = Collection.objects.of(team).exclude(ready_at=None).order_by("name")
     made += [_choice("collection", one.pk, one.name, one.rows, one.licence) for one in ready]
@@ -53,7 +54,7 @@ def choices(team: Team) -> list[dict[str, Any]]:
     return made + [_choice("version", one.pk, str(one), one.rows, "") for one in found[:200]]
 
 
-def _choice(kind: str, pk: int, name: str, rows: int, licence: str, rejected: int = 0) -> dict[str, Any]:
+def _choice(kind: str, pk: int, name: str, rows: int, licence: str, *, rejected: int = 0) -> dict[str, Any]:
     return {
         "kind": kind, "id": pk, "value": f"{kind}-{pk}", "name": name, "rows": rows, "licence": licence, "rejected": rejected,
     }  # fmt: skip
@@ -156,6 +157,7 @@ def version_page(version: DatasetVersion, *, after: str, split: str, source: str
         "languages": shares("language"), "tags": shares("tag"), "conflicts": conflicts(counts.get("licence", {})),
         "tokens": sum((counts.get("tokens") or {}).values()), "leakage": version.leakage,
         "pairs": (version.leakage.get("pairs") or [])[:PAIRS],
+        "exporting": any(one.job is not None and not one.job.is_final for one in exports.values()),
         "formats": [{"format": one, "export": exports.get(name)} for name, one in TRAINING.items()],
         "rows": [shown(one) for one in found[:PAGE]], "next_after": found[PAGE - 1].key if len(found) > PAGE else "",
         "split": split, "source": source, "after": after,
