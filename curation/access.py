@@ -9,6 +9,7 @@ from django.http import Http404
 from curation.models import (
     Annotation,
     ApiToken,
+    Assist,
     BulkChange,
     Candidate,
     Collection,
@@ -97,7 +98,8 @@ def task(user: User, task_id: int, need: Role = VIEW, *, deleted: bool = False) 
 
 WORK = f"""
 SELECT {columns(Task, "t")}, {columns(Team, "g")}, m.role,
-  (SELECT max(number) FROM curation_guideline WHERE task_id = t.id)
+  (SELECT max(number) FROM curation_guideline WHERE task_id = t.id),
+  EXISTS (SELECT 1 FROM curation_endpoint WHERE team_id = g.id AND archived_at IS NULL)
 FROM curation_task t JOIN curation_team g ON g.id = t.team_id
 JOIN curation_membership m ON m.team_id = g.id AND m.user_id = %s WHERE t.id = %s AND t.deleted_at IS NULL
 """  # noqa: S608
@@ -118,12 +120,13 @@ def work(user: User, task_id: int) -> Task:
     if row is None:
         raise Http404
     cut = width(Task)
-    found, team = made(Task, row[:cut]), made(Team, row[cut:-2])
+    found, team = made(Task, row[:cut]), made(Team, row[cut:-3])
     if user.only_team not in (None, team.pk):
         raise Http404
-    mine = Membership(team=team, user=user, role=row[-2])
+    mine = Membership(team=team, user=user, role=row[-3])
     found.team, team.mine = team, mine  # type: ignore[attr-defined]
-    found.latest_guidelines = row[-1] or 0  # type: ignore[attr-defined]
+    found.latest_guidelines = row[-2] or 0  # type: ignore[attr-defined]
+    found.has_endpoint = row[-1]  # type: ignore[attr-defined]
     if not mine.may(ANNOTATE):
         raise PermissionDenied(f"This needs the role annotator; yours is {mine.get_role_display().lower()}.")
     return found
@@ -141,6 +144,16 @@ def own_annotation(user: User, task: Task, annotation_id: int) -> Annotation:
     cut = width(Annotation)
     found, found.example = made(Annotation, row[:cut]), made(Example, row[cut:])
     found.task = found.example.task = task
+    return found
+
+
+def assist(annotation: Annotation, assist_id: str) -> Assist:
+    """What a model was asked about an annotation that the caller came to through `own_annotation`."""
+    number = int(assist_id) if assist_id.isascii() and assist_id.isdecimal() and len(assist_id) < 16 else 0
+    found = Assist.objects.select_related("generation__endpoint", "generation__job").filter(pk=number).first()
+    if found is None or found.annotation_id != annotation.pk:
+        raise Http404
+    found.annotation = annotation
     return found
 
 

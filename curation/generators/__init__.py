@@ -59,6 +59,9 @@ _TABLE: dict[str, tuple[str, str]] = {
     "extract": ("extract", "Extract"),
 }  # fmt: skip
 
+# Known by name and never offered: they belong to a page of their own.
+_UNLISTED: dict[str, tuple[str, str]] = {"assist": ("assist", "Assist")}
+
 
 class Registry(Mapping[str, Generator]):
     """Generators by name; indexing raises `KeyError` for a name that is not there."""
@@ -69,7 +72,7 @@ class Registry(Mapping[str, Generator]):
 
     def __getitem__(self, name: str) -> Generator:
         if name not in self._made:
-            module, cls = self._table[name]
+            module, cls = self._table[name] if name in self._table else _UNLISTED[name]
             self._made[name] = getattr(import_module(f"curation.generators.{module}"), cls)()
         return self._made[name]
 

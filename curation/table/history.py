@@ -33,8 +33,15 @@ SAYS = {
     "deleted": "deleted it",
     "restored": "restored it",
     "undone": "took a change back",
+    "assisted": "asked a language model about the answer",
+    "assist_taken": "took a language model's text",
 }
-OF_ANSWERS = ("submitted", "late", "skipped", "unskipped", "released")
+ASKED = {
+    "repair": "asked a language model to repair the answer", "suggest": "asked a language model for a suggestion",
+    "critique": "asked a language model to check the answer", "shorter": "asked a language model for a shorter answer",
+    "clearer": "asked a language model for a clearer answer",
+}  # fmt: skip
+OF_ANSWERS = ("submitted", "late", "skipped", "unskipped", "released", "assisted", "assist_taken")
 OF_GOLD = ("gold", "gold_removed")
 DEEDS = {
     "add_tag": "a tag", "remove_tag": "a tag", "priority": "the priority", "wanted": "the answers wanted", "gold": "the gold mark",
@@ -135,6 +142,8 @@ def _says(event: ExampleEvent) -> str:
         return "accepted an answer, edited"
     if event.kind == "reverted" and event.facts.get("to"):
         return f"went back to revision {event.facts['to']}"
+    if event.kind == "assisted":
+        return ASKED.get(str(event.facts.get("what")), SAYS["assisted"])
     return SAYS.get(event.kind, event.kind.replace("_", " "))
 
 
@@ -143,6 +152,8 @@ def _more(event: ExampleEvent) -> tuple[str, str]:
     note = next((str(facts[name]) for name in ("feedback", "reason", "why") if facts.get(name)), "")
     said = [f"{sign}{tag}" for name, sign in (("added", "+ "), ("removed", "− ")) for tag in facts.get(name) or []]
     said += [str(facts[name]) for name in ("priority", "wanted") if event.kind == name and name in facts]
+    if event.kind in ("assisted", "assist_taken"):
+        said.append(f"{facts.get('model')} at {facts.get('endpoint')}")
     if facts.get("bulk"):
         said.append("with others")
     return note, ", ".join(said)

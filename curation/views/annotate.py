@@ -159,6 +159,42 @@ def _skip(request: HttpRequest, task: Task, annotation: Annotation) -> HttpRespo
     return response
 
 
+def _take_text(request: HttpRequest, task: Task, annotation: Annotation) -> HttpResponse:
+    """A model's text is put into the form, in place of what was there when it was asked; saves nothing."""
+    from curation import answers
+    from curation.actions import assists
+    from curation.views.assists import context_of, value_of
+
+    item = opened(request, task, annotation)
+    asked = access.assist(annotation, request.POST.get("assist", ""))
+    field = assists.main_field(task)
+    stands = answers.text_of(field, item.writing.answer.get(asked.field)) if field else ""
+    try:
+        if annotation.state not in assists.OPEN:
+            raise Fault("assist.closed")
+        if stands[: assists.MOST_TEXT] != asked.before and request.POST.get("assist_sure") != "1":
+            return show(request, item, status=409, moved=True, stands=stands, **context_of(annotation, request.user))
+        text = assists.take(assist=asked, by=request.user)  # type: ignore[arg-type]
+        item.writing.answer = dict(item.writing.answer) | {asked.field: value_of(annotation, asked, text)}
+    except Fault as fault:
+        return show(request, item, status=fault.status, fault=fault, **context_of(annotation, request.user))
+    return show(request, item, said="The model's text is in your answer.")
+
+
+def _ask_model(request: HttpRequest, task: Task, annotation: Annotation) -> HttpResponse:
+    """For those without a script: the draft is saved, then the page on which a model is asked."""
+    item = opened(request, task, annotation)
+    writing = item.writing
+    try:
+        queue.save_draft(
+            annotation=annotation, by=request.user, version=writing.version, answer=storable(writing.answer),  # type: ignore[arg-type]
+            note=writing.note, seconds=writing.seconds,
+        )  # fmt: skip
+    except Fault as fault:
+        return refused(request, item, fault)
+    return see_other(reverse("annotation_assist", args=[annotation.pk]))
+
+
 def _keep(request: HttpRequest, task: Task, annotation: Annotation) -> HttpResponse:
     """Saved by hand: for those without a script, and where of two versions she keeps hers."""
     item = opened(request, task, annotation)
@@ -231,4 +267,6 @@ ACTS = {
     "restore": _restore,
     "read": _read,
     "release": _release,
+    "take": _take_text,
+    "assist": _ask_model,
 }

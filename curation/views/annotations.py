@@ -29,6 +29,7 @@ def annotation(request: HttpRequest, annotation_id: int) -> HttpResponse:
         own = access.own_annotation(request.user, task, annotation_id)  # type: ignore[arg-type]
         return _undo(request, own)
     found.task.latest_guidelines = queue.latest_guidelines(found.task)  # type: ignore[attr-defined]
+    found.task.has_endpoint = found.task.team.endpoints.open().exists()  # type: ignore[attr-defined]
     if mine and found.state in OPEN:
         queue.resume(annotation=found, by=request.user)  # type: ignore[arg-type]
     item = begin(found, found.task, found.annotator)

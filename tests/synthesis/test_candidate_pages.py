@@ -13,7 +13,9 @@ from jobs.runner import run_job
 from tests.synthesis import made
 
 LETTER = "You came to hospital because your heart was beating too fast. We gave you tablets and you may go home on {}."
-HOSTILE = "<script>alert(1)</script> {{ task.name }} {% url 'home' %} <b onclick=x>bold</b> & more words that stand here"
+HOSTILE = (
+    "<script>alert(1)</script> {{ task.name }} {% url 'home' %} <b onclick=x>bold</b> & more words that stand here"
+)
 
 
 @pytest.fixture
