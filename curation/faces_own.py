@@ -5,7 +5,7 @@ from django.urls import reverse
 from curation.actions import generations, imports
 from curation.faces import Face, Thing, by_param, register
 from curation.generators import GENERATORS
-from curation.models import Endpoint, ExampleImport, Generation, Task, User
+from curation.models import Collection, DatasetExport, DatasetVersion, Endpoint, ExampleImport, Generation, Task, User
 from jobs.models import Job
 
 
@@ -85,3 +85,23 @@ register(
 )  # fmt: skip
 register("task.rearrange", Face("Order of a queue", tasks))
 register("examples.search", Face("Search of examples", tasks))
+register(
+    "collection.import",
+    Face("Import", by_param(
+        Collection.objects.all, "collection", lambda row: Thing(str(row), row.get_absolute_url())
+    )),
+)  # fmt: skip
+register(
+    "dataset.freeze",
+    Face("Version of a dataset", by_param(
+        lambda: DatasetVersion.objects.select_related("dataset"), "version",
+        lambda row: Thing(f"Version {row.number} of {row.dataset}", row.get_absolute_url()),
+    )),
+)  # fmt: skip
+register(
+    "dataset.export",
+    Face("Export of a dataset", by_param(
+        lambda: DatasetExport.objects.select_related("version__dataset"), "export",
+        lambda row: Thing(f"{row.format} of {row.version.dataset}", row.version.get_absolute_url()),
+    )),
+)  # fmt: skip
