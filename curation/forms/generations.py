@@ -6,9 +6,9 @@ from typing import Any
 from django import forms
 
 from curation.forms.params import field_for
-from curation.generators import GENERATORS, Job, Node, Source, Sources, missing, trees
+from curation.generators import GENERATORS, Job, Node, Source, Sources, missing, plan, trees
 from curation.generators.filters import Options
-from curation.models import Generation, Task
+from curation.models import Endpoint, Generation, Task
 from curation.params import ParamsError, params_dict, params_schema, parse_params
 from curation.synthesis import choosing, inputs, screening, texts
 from curation.synthesis.texts import TextsError
@@ -65,7 +65,7 @@ class GenerationForm(LimitsForm):
     filters.
     """
 
-    endpoint = forms.ModelChoiceField(None, label="Model endpoint", empty_label=None)
+    endpoint = forms.ModelChoiceField(Endpoint.objects.none(), label="Model endpoint", empty_label=None)
     seed = forms.IntegerField(
         label="Seed", min_value=0, max_value=2**31 - 1, initial=0, required=False,
         help_text="Another seed draws other prompts and answers.",
@@ -176,12 +176,16 @@ class GenerationForm(LimitsForm):
         return data
 
     def _look_ahead(self, data: Mapping[str, Any]) -> None:
-        """What single parameters do not show: the generator plans its requests, and may say what it cannot use."""
+        """What single parameters do not show: the generator plans its first requests, and may say what it cannot use."""
         if data["params"] is None or self.errors:
             return
-        params = parse_params(self.generator.Params, data["params"])
+        params: Any = parse_params(self.generator.Params, data["params"])
+        job = Job(self.spec, self.sources, params, wanted=data["wanted"], batch=1)
         try:
-            self.generator.estimate(Job(self.spec, self.sources, params, wanted=data["wanted"]))
+            self.generator.estimate(job)
+            first = plan(self.generator, job)
+            next(first, None)
+            first.close()
         except ParamsError as error:
             self.add_error(PARAM + error.field, f"{error.why[:1].upper()}{error.why[1:]}.")
         except ValueError as error:

@@ -97,9 +97,13 @@ def _answers(row: Generation) -> dict[str, list[Reply]]:
 
 def _made_up(task: Task, generator: Generator) -> dict[str, Values]:
     spec, sources = inputs.spec_of(task), inputs.sources_of(task, open_as_inputs=True, most=50)
-    job = Listening(spec=_with_demo(spec), sources=_with_texts(sources), params=generator.Params(), wanted=4, batch=4)
-    job.listen("the task as it is; what it lacks is made up")
-    return _played(generator, job, {})
+    spec, sources = _with_demo(spec), _with_texts(sources)
+    for one in (spec, replace(spec, labels=spec.labels or ("person", "place"))):  # some can do nothing without labels
+        job = Listening(spec=one, sources=sources, params=generator.Params(), wanted=4, batch=4)
+        job.listen("the task as it is; what it lacks is made up")
+        if heard := _played(generator, job, {}):
+            return heard
+    return {}
 
 
 def _with_demo(spec: Spec) -> Spec:

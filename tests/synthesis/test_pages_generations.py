@@ -165,8 +165,10 @@ def test_start_belongs_to_a_preview_alone(as_, cast, endpoint):
         ("from_passages", {"file_passages": ("a.jsonl", b"")}, "empty"),
         ("taxonomy", {"tree": "a\na"}, "is there twice"),
         ("taxonomy", {"tree": "a\n  : note"}, "Line 2: a topic has no name"),
-        ("taxonomy", {"p_levels": "topic"}, "must be like"),
+        ("taxonomy", {"p_levels": "topic"}, "Must be like"),
         ("evolve", {}, "needs finished examples"),
+        ("extract", {"paste_passages": "A text."}, "Names no type, and the task has no labels"),
+        ("label_inputs", {"open_as_inputs": ""}, "needs inputs, or the choice"),
     ],
 )  # fmt: skip
 def test_bad_input_is_said_in_the_form(as_, task, endpoint, generator, sent, said):  # noqa: PLR0917
@@ -175,7 +177,7 @@ def test_bad_input_is_said_in_the_form(as_, task, endpoint, generator, sent, sai
         data[name] = SimpleUploadedFile(*value) if isinstance(value, tuple) else value
     answer = as_("curator").post(f"/tasks/{task.pk}/synthesise/{generator}/", data)
     assert answer.status_code == 422, text_of(answer)
-    assert said in text_of(answer)
+    assert said in text_of(answer), answer.context["form"].errors
     assert not Generation.objects.exists()
 
 
