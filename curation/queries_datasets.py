@@ -175,8 +175,10 @@ def _sources(found: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
         yield from _sources(one.get("sources") or [])
 
 
-def walk(version: DatasetVersion, after: str = "", split: str = "", source: str = "") -> Iterator[Row]:
-    """Rows after a key, in order; only row groups that may hold them are opened."""
+def walk(
+    version: DatasetVersion, after: str = "", split: str = "", source: str = "", *, most: int = PAGE + 1
+) -> Iterator[Row]:
+    """Rows after a key, in order, for a reader who stops after `most`; only row groups that may hold them are opened."""
     for part in version.parts:
         if part["last"] <= after:
             continue
@@ -185,7 +187,7 @@ def walk(version: DatasetVersion, after: str = "", split: str = "", source: str 
             for name, value in (("split", split), ("source", source)):
                 if value:
                     keep = pc.and_(keep, pc.equal(table.column(name).cast("string"), value))
-            yield from unpack(table.filter(keep).slice(0, PAGE + 1))
+            yield from unpack(table.filter(keep).slice(0, most))
 
 
 def shown(row: Row) -> dict[str, Any]:

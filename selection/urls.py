@@ -2,7 +2,7 @@
 
 from django.urls import URLPattern, path
 
-from selection.views import browse, home, imports, ordering, pools, presets, runs, saes, send, targets
+from selection.views import browse, collect, home, imports, ordering, pools, presets, runs, saes, send, targets
 
 urlpatterns: list[URLPattern] = [
     # Pools and imports
@@ -45,6 +45,7 @@ urlpatterns: list[URLPattern] = [
     path("runs/<int:run_id>/picks.<str:format>", runs.run_download, name="run_download"),
     path("runs/<int:run_id>/manifest.json", runs.run_manifest, name="run_manifest"),
     path("runs/<int:run_id>/send/", send.run_send, name="run_send"),
+    path("runs/<int:run_id>/collect/", collect.run_collect, name="run_collect"),
     path("runs/<int:run_id>/keep/", presets.run_keep, name="run_keep"),
     path("t/<slug:slug>/runs/presets/", presets.presets, name="presets"),
     path("presets/<int:preset_id>/delete/", presets.preset_delete, name="preset_delete"),

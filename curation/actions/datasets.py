@@ -126,7 +126,7 @@ def next_number(dataset: Dataset) -> int:
 @transaction.atomic
 def restore(*, version: DatasetVersion, by: User | None, changelog: str = "") -> DatasetVersion:
     """A new version equal to an old one, at once: the same files, the same sha256."""
-    _frozen(version)
+    need_frozen(version)
     dataset = Dataset.objects.select_for_update().select_related("team").get(pk=version.dataset_id)
     number = next_number(dataset)
     made = DatasetVersion.objects.create(
@@ -140,7 +140,8 @@ def restore(*, version: DatasetVersion, by: User | None, changelog: str = "") ->
     return made
 
 
-def _frozen(version: DatasetVersion) -> None:
+def need_frozen(version: DatasetVersion) -> None:
+    """Raises `Fault` dataset.not_frozen."""
     if not version.is_frozen:
         raise Fault("dataset.not_frozen", name=str(version))
 
@@ -223,7 +224,7 @@ def delete(*, dataset: Dataset, by: User | None) -> None:
 @transaction.atomic
 def export(*, version: DatasetVersion, format: str, by: User | None) -> DatasetExport:  # noqa: A002  (the word people use)
     """The packed folder of one format: the one that is there, or a job that makes it. A failed one is tried again."""
-    _frozen(version)
+    need_frozen(version)
     if format not in TRAINING:
         raise Fault("dataset.format", format=format, known=", ".join(TRAINING))
     team = version.dataset.team

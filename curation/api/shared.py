@@ -17,6 +17,7 @@ TASKS = Token(Scope.TASKS)
 EXAMPLES = Token(Scope.EXAMPLES)
 REVIEW = Token(Scope.REVIEW)
 RUNS = Token(Scope.RUNS)
+DATASETS = Token(Scope.DATASETS)
 
 
 def team_of(request: HttpRequest, need: Role = access.VIEW) -> Team:

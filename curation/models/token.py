@@ -21,6 +21,7 @@ class Scope(models.TextChoices):
     EXAMPLES = "examples:write", "Examples"
     REVIEW = "review", "Review"
     RUNS = "runs:write", "Runs"
+    DATASETS = "datasets:write", "Datasets"
 
     @property
     def says(self) -> str:
@@ -31,6 +32,7 @@ class Scope(models.TextChoices):
             Scope.EXAMPLES: "Adds, changes, deletes and restores examples.",
             Scope.REVIEW: "Accepts, returns and rejects answers.",
             Scope.RUNS: "Starts and cancels runs, sends picks to a task.",
+            Scope.DATASETS: "Makes, freezes and exports datasets, keeps picks as collections.",
         }[self]
 
 

@@ -81,9 +81,10 @@ def _deed(request: HttpRequest, found: DatasetVersion, form: VersionForm) -> Htt
 
 @reads
 def dataset_row(request: HttpRequest, dataset_id: int, number: int) -> HttpResponse:
-    """One row (`?key=`) and where it came from."""
+    """One row (`?key=`, else the first one) and where it came from."""
     found = _frozen(request, dataset_id, number)
-    row = parts.one(found.parts, request.GET.get("key", ""))
+    key = request.GET.get("key", "")[:600] or (found.parts[0]["first"] if found.parts else "")
+    row = parts.one(found.parts, key)
     if row is None:
         raise Http404
     team = found.dataset.team
@@ -149,14 +150,14 @@ def dataset_manifest(request: HttpRequest, dataset_id: int, number: int) -> Http
 
 
 @reads
-def dataset_download(request: HttpRequest, dataset_id: int, number: int, format: str) -> FileResponse:  # noqa: A002
+def dataset_download(request: HttpRequest, dataset_id: int, number: int, training: str) -> FileResponse:
     """The packed folder of a format, once a job has made it."""
     found = _frozen(request, dataset_id, number)
-    made = found.exports.filter(format=format).exclude(path="").first()
-    if format not in TRAINING or made is None:
+    made = found.exports.filter(format=training).exclude(path="").first()
+    if training not in TRAINING or made is None:
         raise Http404
     return FileResponse(
-        storage.open_file(made.path), as_attachment=True, filename=f"{packing.name_of(found)}-{format}.zip"
+        storage.open_file(made.path), as_attachment=True, filename=f"{packing.name_of(found)}-{training}.zip"
     )
 
 

@@ -45,4 +45,7 @@ passed = [one for one in api.get("/saes").raise_for_status().json()["items"] if 
     "get_sae": """\
 sae = api.get(f"/saes/{trained['id']}").raise_for_status().json()
 print(sae["state"], sae["why"])""",
+    "collect_picks": """\
+kept = api.post(f"/runs/{run['id']}/collect", json={"name": "Picks of June", "licence": "CC-BY-4.0"}).raise_for_status().json()
+print(kept["state"])  # queued: a job copies the rows""",
 }

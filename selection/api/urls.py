@@ -2,17 +2,18 @@
 
 from django.urls import path
 
-from curation.api import annotations, docs, examples, me, reviews, tasks
+from curation.api import annotations, datasets, docs, examples, me, reviews, tasks
 from curation.api.build import PREFIX, addresses, new_api
 from curation.api.samples import SAMPLES
-from selection.api import ordering, pools, runs, saes
+from curation.api.samples_datasets import SAMPLES as OF_DATASETS
+from selection.api import collect, ordering, pools, runs, saes
 from selection.api.samples import SAMPLES as OURS
 
 api = new_api()
-for part in (me, tasks, examples, annotations, reviews, ordering, pools, runs, saes):
+for part in (me, tasks, examples, annotations, reviews, ordering, pools, runs, saes, collect, datasets):
     api.add_router("", part.router)
 
-ALL_SAMPLES = SAMPLES | OURS
+ALL_SAMPLES = SAMPLES | OURS | OF_DATASETS
 _page, _schema, _root = docs.views(api, PREFIX, ALL_SAMPLES)
 
 urlpatterns = [

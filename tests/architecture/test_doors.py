@@ -15,6 +15,7 @@ from selection import store
 from selection.actions import presets
 from selection.models import Import, Run
 from tests.curation import made_tasks
+from tests.datasets import made as made_datasets
 from tests.selection import made, saes
 from tests.synthesis import made as synthesis
 
@@ -26,7 +27,18 @@ OWN = {
 VIEWERS_MAY_POST = {"team_tokens", "token_revoke"}
 
 # The API: addresses without an object show a program its own team, and what each write takes.
-OWN_BY_TOKEN = {"me", "tasks", "annotations", "pools", "runs", "saes"}
+OWN_BY_TOKEN = {
+    "me",
+    "tasks",
+    "annotations",
+    "pools",
+    "runs",
+    "saes",
+    "datasets",
+    "datasets/preview",
+    "collections",
+    "lineage",
+}
 CONTENT = {"instruction": "Add.", "input": "1 and 2"}
 BODIES = {
     "POST tasks": {"name": "Another"},
@@ -41,6 +53,13 @@ BODIES = {
     "POST saes": {"name": "Ours", "pool": "pool_id"},
     "POST tasks/<int:task_id>/order": {"order": "random"},
     "POST runs": {"pool": "pool_id", "method": "random"},
+    "POST runs/<int:run_id>/collect": {"name": "Kept"},
+    "POST datasets": {"name": "Other letters"},
+    "POST datasets/preview": {"recipe": {}},
+    "PATCH datasets/<int:dataset_id>": {"revision": 1, "name": "Ours"},
+    "POST datasets/<int:dataset_id>/versions": {"changelog": ""},
+    "PATCH datasets/<int:dataset_id>/versions/<int:number>": {"tags": ["v1"]},
+    "POST datasets/<int:dataset_id>/versions/<int:number>/exports": {"format": "csv"},
 }
 
 
@@ -65,14 +84,19 @@ def world(cast, transactional_db):
     bulk = BulkChange.objects.create(task=task, action="add_tag", before={"was": []}, by=cast.curator)
     preset = presets.keep(run=run, name="Ours", note="", by=cast.curator)
     token, _ = tokens.make(team=cast.team, by=cast.viewer, name="nightly", scopes=[], days=30)
+    version = made_datasets.exported(made_datasets.frozen_letters(cast.team), "alpaca").version
+    kept = made_datasets.collection(cast.team, bad_path=sent.bad_path)
     endpoint = synthesis.endpoint(cast.team, cast.owner, "http://127.0.0.1:1/v1")
     generation = synthesis.start(cast, endpoint, 1, task=task)
+    candidate = generation.candidates.create(key="one", content=CONTENT | {"kind": "single"}, state="kept")
     return {
         "slug": cast.team.slug, "pool_id": pool.pk, "target_id": target.pk, "run_id": run.pk, "import_id": sent.pk,
         "row_id": target.rows.first().pk, "rank": 1, "format": "jsonl", "invitation_id": invitation.pk,
         "task_id": task.pk, "example_id": annotation.example_id, "annotation_id": annotation.pk, "token_id": token.pk,
         "bulk_id": bulk.pk, "preset_id": preset.pk, "sae_id": sae.pk, "feature": 1,
-        "endpoint_id": endpoint.pk, "generation_id": generation.pk, "generator": "label_inputs", "template": "label",
+        "endpoint_id": endpoint.pk, "generation_id": generation.pk, "candidate_id": candidate.pk,
+        "generator": "label_inputs", "template": "label",
+        "dataset_id": version.dataset_id, "number": 1, "other": 1, "training": "alpaca", "collection_id": kept.pk,
         "membership_id": Membership.objects.get(team=cast.team, user=cast.viewer).pk,
     }  # fmt: skip
 

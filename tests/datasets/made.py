@@ -3,6 +3,7 @@
 from curation.actions import datasets as actions
 from curation.actions.adding import NewExample, add_examples
 from curation.content import Content
+from curation.datasets.rows import Row
 from curation.models import Example
 from jobs.runner import run_job
 from tests.curation import made_tasks
@@ -40,3 +41,34 @@ def frozen(found, by=None, changelog=""):
     run_job(version.job)
     version.refresh_from_db()
     return version
+
+
+def frozen_letters(team):
+    """A frozen version of a dataset named Letters."""
+    return frozen(dataset(team, source(task(team, 12, name="Letters for datasets"))))
+
+
+def exported(version, name):
+    """The version as a packed folder of a format."""
+    made = actions.export(version=version, format=name, by=None)
+    run_job(made.job)
+    made.refresh_from_db()
+    return made
+
+
+def collection(team, count=5, *, name="Extra", **fields):
+    """A collection whose rows are in."""
+    from curation import collecting
+    from curation.actions import collections
+
+    made = collections.create(
+        team=team, by=None, name=name, origin="file", licence="MIT", lineage={"file": "extra.jsonl"}
+    )
+    rows = [
+        Row(key=f"{made.space}/{n}", content=Content("single", f"Question {n}", "", (f"Answer {n}",)), origin=made.space,
+            source="extra", licence="MIT", lineage={"file": "extra.jsonl", "line": n + 1, "collection": made.pk})
+        for n in range(count)
+    ]  # fmt: skip
+    collecting.finish(made.pk, collecting.write(made, rows) | fields)
+    made.refresh_from_db()
+    return made

@@ -14,6 +14,7 @@ from curation.models import Example, Scope
 from selection.api.urls import ALL_SAMPLES
 from selection.api.urls import api as whole
 from selection.management.commands.api_reference import text
+from tests.datasets import made as datasets
 from tests.selection import made
 
 REFERENCE = Path(__file__).resolve().parents[3] / "docs" / "reference" / "api.md"
@@ -25,6 +26,8 @@ def test_every_sample_of_the_reference_runs_against_a_server(live_server, monkey
 
     cast = make_cast()
     made.run(cast.team, made.pool(cast.team, made.rows(60)), None, budget="5", by=cast.owner)
+    datasets.exported(datasets.frozen_letters(cast.team), "messages")
+    datasets.collection(cast.team)
     _, secret = tokens.make(team=cast.team, by=cast.owner, name="samples", scopes=list(Scope), days=30)
     monkeypatch.setenv("WINNOW_URL", live_server.url)
     monkeypatch.setenv("WINNOW_TOKEN", secret)
@@ -42,7 +45,8 @@ def test_every_sample_of_the_reference_runs_against_a_server(live_server, monkey
     assert "3 new, 0 known" in said.getvalue()
     assert "accepted {'output': 'Your scan shows nothing to worry about. Questions? Call the ward.'}" in said.getvalue()
     assert "3 picks are examples now" in said.getvalue()
-    assert sorted(Example.objects.exclude(origin="run").values_list("key", "state")) == [
+    ours = Example.objects.filter(task__name="Plain-language letters").exclude(origin="run")
+    assert sorted(ours.values_list("key", "state")) == [
         ("letter-0", "accepted"), ("letter-1", "open"), ("letter-2", "rejected")
     ]  # fmt: skip
     assert os.environ["WINNOW_TOKEN"] == secret

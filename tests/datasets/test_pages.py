@@ -1,0 +1,170 @@
+"""The pages: the recipe with its preview, a version from freezing to download, differences, lineage, collections."""
+
+import io
+import json
+import zipfile
+
+import pytest
+from django.core.files.uploadedfile import SimpleUploadedFile
+from django.urls import reverse
+
+from curation.actions import datasets as actions
+from curation.models import Collection, Dataset, DatasetVersion, Example
+from jobs.runner import run_job
+from tests.datasets import made
+
+pytestmark = pytest.mark.django_db(transaction=True)
+FIELDS = {
+    "name": "Letters", "mix": "all", "duplicates": "drop", "shares": "train 80, test 20", "group": "prompt",
+    "balance_rest": "drop",
+}  # fmt: skip
+
+
+def text(answer):
+    return answer.content.decode()
+
+
+def test_an_empty_team_sees_what_a_dataset_is(cast, as_):
+    answer = as_("curator").get(reverse("datasets", args=[cast.team.slug]))
+    assert "No dataset yet" in text(answer)
+    assert "There is nothing to make a dataset of yet" in text(
+        as_("curator").get(reverse("dataset_new", args=[cast.team.slug]))
+    )
+
+
+def test_the_preview_follows_the_form_and_saves_nothing(cast, as_):
+    task = made.task(cast.team, 30, licence="CC-BY-4.0")
+    client, url = as_("curator"), reverse("dataset_new", args=[cast.team.slug])
+    assert task.name in text(client.get(url))
+    htmx = {"HX-Request": "true", "HX-Target": "preview"}
+    fields = FIELDS | {"name": "", "use": f"task-{task.pk}", "balance_by": "tag", "balance_counts": "odd: 5\neven: 40"}
+    part = text(client.post(url, fields, headers=htmx))
+    assert "<html" not in part
+    assert "20" in part
+    assert "even: 15 of the 40 rows asked for are there" in part
+    assert "CC-BY-4.0" in part
+    assert not Dataset.objects.exists()
+    part = text(client.post(url, fields | {"licences": "MIT"}, headers=htmx))
+    assert "30 refused by the filter of licence" in part
+    part = text(client.post(url, fields | {f"cap-task-{task.pk}": "many"}, headers=htmx))
+    assert "The cap of a source is no number" in part
+    part = text(client.post(url, fields | {"mix": "share", f"share-task-{task.pk}": "60"}, headers=htmx))
+    assert "do not add up to 100 %" in part
+
+
+def test_a_dataset_is_made_frozen_tagged_exported_and_deleted(cast, as_):
+    task = made.task(cast.team, 30)
+    client = as_("curator")
+    answer = client.post(
+        reverse("dataset_new", args=[cast.team.slug]),
+        FIELDS | {"use": f"task-{task.pk}", "do": "save", "max_chars": "5000"},
+    )
+    dataset = Dataset.objects.get()
+    assert answer.status_code == 303
+    assert dataset.recipe["filters"]["max_chars"] == 5000
+    assert dataset.splits["shares"] == [["train", 0.8], ["test", 0.2]]
+    home = dataset.get_absolute_url()
+    assert task.name in text(client.get(home))
+    assert client.post(home, {"do": "freeze", "changelog": "The first."}).status_code == 303
+    version = DatasetVersion.objects.get()
+    assert "Freezing" in text(client.get(home))
+    assert "Not frozen yet" in text(client.get(version.get_absolute_url()))
+    run_job(version.job)
+    assert "The first." in text(client.get(home))
+    page = version.get_absolute_url()
+    shown = text(client.get(page))
+    assert "Dear Dr Hall, letter 0" in shown
+    assert "No row of one split stands in another" in shown
+    assert client.post(page, {"do": "describe", "changelog": "Better.", "tags": "v1-paper"}).status_code == 303
+    assert client.post(page, {"do": "describe", "tags": "7"}).status_code == 422
+    assert client.post(page, {"do": "export", "format": "alpaca"}).status_code == 303
+    run_job(version.exports.get().job)
+    assert "Download" in text(client.get(page))
+    got = client.get(reverse("dataset_download", args=[dataset.pk, 1, "alpaca"]))
+    archive = zipfile.ZipFile(io.BytesIO(b"".join(got.streaming_content)))
+    assert "letters-v1/train.jsonl" in archive.namelist()
+    assert client.get(reverse("dataset_download", args=[dataset.pk, 1, "csv"])).status_code == 404
+    manifest = json.loads(client.get(reverse("dataset_manifest", args=[dataset.pk, 1])).content)
+    assert manifest["rows"] == 30
+    refused = client.post(page, {"do": "delete"})
+    assert refused.status_code == 409
+    assert "v1-paper" in text(refused)
+    client.post(page, {"do": "describe", "tags": ""})
+    assert client.post(page, {"do": "delete"}).status_code == 303
+    assert client.get(page).status_code == 404
+    assert client.post(home, {"do": "delete"}).status_code == 303
+    assert client.get(home).status_code == 404
+
+
+def test_splits_are_fixed_and_a_stale_recipe_is_refused(cast, as_):
+    task = made.task(cast.team, 10)
+    dataset = made.dataset(cast.team, made.source(task))
+    made.frozen(dataset)
+    client, url = as_("curator"), reverse("dataset_recipe", args=[dataset.pk])
+    assert "The splits are fixed" in text(client.get(url))
+    fields = {**FIELDS, "use": f"task-{task.pk}", "do": "save", "revision": "1", "rows": "5"}
+    assert client.post(url, fields).status_code == 303
+    again = client.post(url, fields | {"rows": "6"})
+    assert again.status_code == 422
+    assert "Somebody saved this dataset" in text(again)
+    dataset.refresh_from_db()
+    assert dataset.recipe["rows"] == 5
+
+
+def test_differences_show_texts_and_lineage_leads_back_and_forward(cast, as_):
+    task = made.task(cast.team, 12)
+    dataset = made.dataset(cast.team, made.source(task))
+    first = made.frozen(dataset)
+    example = task.examples.get(key="letter-3")
+    Example.objects.filter(pk=example.pk).update(
+        content=dict(example.content) | {"outputs": ["Dear patient three."]}, revision=2
+    )
+    task.examples.filter(key="letter-4").delete()
+    made.more(task, 2, start=12)
+    second = made.frozen(dataset)
+    assert second.counts["since"] == {"version": 1, "added": 2, "removed": 1, "changed": 1}
+    client = as_("viewer")
+    shown = text(client.get(reverse("dataset_diff", args=[dataset.pk, 2, 1])))
+    assert "2 added, 1 removed, 1 changed" in shown
+    assert "<ins>three</ins>" in shown
+    changed = text(client.get(reverse("dataset_diff", args=[dataset.pk, 2, 1]) + "?kind=changed"))
+    assert "letter-3" in changed
+    assert "letter-12" not in changed
+    key = f"t{task.pk}/letter-3"
+    row = text(client.get(reverse("dataset_row", args=[dataset.pk, 2]), {"key": key}))
+    assert "letters.jsonl" in row
+    assert "line 4" in row
+    assert example.get_absolute_url() in row
+    assert str(first) in row
+    assert client.get(reverse("dataset_row", args=[dataset.pk, 2]), {"key": "t0/none"}).status_code == 404
+    found = text(client.get(reverse("row_versions", args=[cast.team.slug]), {"example": example.pk}))
+    assert str(first) in found
+    assert str(second) in found
+    assert "No version of this team" in text(client.get(reverse("row_versions", args=[cast.team.slug]), {"key": "x"}))
+
+
+def test_a_file_becomes_a_collection_and_part_of_a_version(cast, as_):
+    rows = [{"prompt": f"Question {n}", "completion": f"Answer {n}", "license": "MIT" if n else ""} for n in range(20)]
+    raw = "\n".join(json.dumps(row) for row in rows).encode()
+    client = as_("curator")
+    sent = {"name": "Extra", "licence": "CC0-1.0", "file": SimpleUploadedFile("extra.jsonl", raw)}
+    answer = client.post(reverse("collection_new", args=[cast.team.slug]), sent)
+    found = Collection.objects.get()
+    assert answer.url == found.get_absolute_url()
+    assert "How shall" in text(client.get(answer.url))
+    bad = client.post(answer.url, {"instruction": "nowhere", "do": "start"})
+    assert bad.status_code == 422
+    assert client.post(answer.url, {"instruction": "prompt", "output": "completion", "do": "start"}).status_code == 303
+    found.refresh_from_db()
+    run_job(found.job)
+    found.refresh_from_db()
+    assert found.rows == 20, found.job.error_what
+    assert found.facts["licence"] == {"MIT": 19, "CC0-1.0": 1}
+    assert "Question 7" in text(client.get(answer.url))
+    dataset = made.dataset(cast.team, {"kind": "collection", "id": found.pk}, filters={"licences": ["mit"]})
+    version = made.frozen(dataset)
+    assert version.rows == 19
+    assert client.post(answer.url, {"do": "delete"}).status_code == 409
+    actions.delete(dataset=dataset, by=None)
+    assert client.post(answer.url, {"do": "delete"}).status_code == 303
+    assert client.get(answer.url).status_code == 404
