@@ -69,6 +69,7 @@ def site(tmp_path_factory):
         "SITE_URL": f"http://127.0.0.1:{port}",
         "EMAIL_BACKEND": "django.core.mail.backends.filebased.EmailBackend",
         "SHARD_ROWS": "2000",
+        "OUTBOUND_ALLOW": "127.0.0.1",  # a scripted model server of the tests
     }
     made = Site(f"http://127.0.0.1:{port}", env, folder)
     made.manage("migrate", "--verbosity", "0")
