@@ -2,18 +2,19 @@
 
 from django.urls import path
 
-from curation.api import annotations, datasets, docs, examples, me, reviews, tasks
+from curation.api import annotations, datasets, docs, examples, me, reviews, synthesis, tasks
 from curation.api.build import PREFIX, addresses, new_api
 from curation.api.samples import SAMPLES
 from curation.api.samples_datasets import SAMPLES as OF_DATASETS
+from curation.api.samples_synthesis import SAMPLES as OF_SYNTHESIS
 from selection.api import collect, ordering, pools, runs, saes
 from selection.api.samples import SAMPLES as OURS
 
 api = new_api()
-for part in (me, tasks, examples, annotations, reviews, ordering, pools, runs, saes, collect, datasets):
+for part in (me, tasks, examples, annotations, reviews, ordering, pools, runs, saes, collect, datasets, synthesis):
     api.add_router("", part.router)
 
-ALL_SAMPLES = SAMPLES | OURS | OF_DATASETS
+ALL_SAMPLES = SAMPLES | OURS | OF_DATASETS | OF_SYNTHESIS
 _page, _schema, _root = docs.views(api, PREFIX, ALL_SAMPLES)
 
 urlpatterns = [

@@ -38,6 +38,8 @@ OWN_BY_TOKEN = {
     "datasets/preview",
     "collections",
     "lineage",
+    "endpoints",
+    "generations",
 }
 CONTENT = {"instruction": "Add.", "input": "1 and 2"}
 BODIES = {
