@@ -36,7 +36,7 @@ def sections(**changed) -> dict:
 def test_all_prompts_are_listed(as_, task, cast):
     shown = text_of(as_("viewer").get(f"/tasks/{task.pk}/prompts/"))
     assert f'href="/tasks/{task.pk}/prompts/label_inputs/label/"' in shown
-    assert "the generator's own" in shown
+    assert "are the generator's own" in shown
 
 
 def test_the_real_text_is_shown_before_anything_was_asked(as_, url):
