@@ -1,6 +1,6 @@
 """What the page of a run's candidates shows: a page of them in groups of like ones, what can be chosen, figures."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlencode
@@ -199,6 +199,7 @@ def _texts(one: Candidate) -> list[tuple[str, str]]:
     if content.kind == "chat":
         turns = [("System", content.system)] if content.system else []
         return turns + [(f"{at}. {turn.role.capitalize()}", turn.text) for at, turn in enumerate(content.messages, 1)]
+    names: tuple[str, ...]
     if one.pair:
         names = ("Chosen", "Rejected")
     else:
@@ -267,10 +268,9 @@ def _lengths(generation: Generation) -> plots.Histogram | None:
     )
 
 
-def _label_plot(labels: list[dict[str, Any]]) -> plots.Shares | None:
+def _label_plot(labels: Sequence[Mapping[str, Any]]) -> plots.Shares | None:
     if not labels:
         return None
     return plots.source_shares(
-        "Labels: kept, and all", {one["label"]: one["n"] for one in labels},
-        {one["label"]: one["kept"] for one in labels}, most=8,
-    )  # fmt: skip
+        "Labels of the kept", {one["label"]: one["kept"] for one in labels if one["kept"]}, most=8
+    )

@@ -48,7 +48,8 @@ def default_endpoint(task: Task, by: User) -> Endpoint | None:
         Assist.objects.filter(by=by, generation__endpoint__in=mine).order_by("-pk")
         .values_list("generation__endpoint", flat=True).first()
     )  # fmt: skip
-    return mine.filter(pk=last).first() or mine.order_by("name", "pk").first()
+    remembered = mine.filter(pk=last).first() if last is not None else None
+    return remembered or mine.order_by("name", "pk").first()
 
 
 @transaction.atomic

@@ -9,6 +9,7 @@ from tests.browser.conftest import axe
 from tests.synthesis.server import Answer, Server
 
 SEED = """
+from django.db import transaction
 from curation.actions import endpoints, generations
 from curation.generators import Source, Sources
 from curation.models import Candidate, Endpoint, Generation, Team, User
@@ -23,8 +24,10 @@ to.base_url = {url!r}
 to.save(update_fields=["base_url"])
 sources = Sources(inputs=(Source("letter-1", "Dear Dr Hall, this man has a fever."),))
 spec = inputs.spec_of(task)
-run = generations.start(task=task, by=owner, endpoint=to, generator="label_inputs", spec=spec, sources=sources, wanted=1)
-generations.cancel(generation=run, by=owner)
+with transaction.atomic():  # no worker sees it
+    run = generations.start(
+        task=task, by=owner, endpoint=to, generator="label_inputs", spec=spec, sources=sources, wanted=1)
+    generations.cancel(generation=run, by=owner)
 days = ("Monday", "Tuesday", "Friday", "Sunday")
 begin = "You came to hospital because your heart was beating too fast. We gave you tablets and you may go home on "
 like = [begin + day + "." for day in days]
