@@ -100,6 +100,7 @@ def test_candidates_by_keyboard(tab, make):
     expect(tab.locator("[name=candidate]:checked")).to_have_count(4)
     tab.keyboard.press("d")
     expect(tab.locator(".candidate-dropped")).to_have_count(5)
+    expect(rows.nth(0).get_by_role("checkbox")).to_be_focused()
     tab.keyboard.press("r")  # the one in hand is kept again
     expect(tab.locator(".candidate-dropped")).to_have_count(4)
     tab.keyboard.press("Enter")
@@ -150,7 +151,7 @@ def test_a_model_mends_an_answer_by_keyboard(tab, make):
     tab.keyboard.type("Grammar.")
     tab.keyboard.press("Tab")
     tab.keyboard.press("Enter")
-    expect(tab.locator("#assist")).to_contain_text("is at work")
+    expect(tab.locator("#assist")).to_contain_text("is at work", timeout=30_000)
     calm(tab)
     expect(tab.locator("#assist ins").first).to_have_text("were", timeout=60_000)
     expect(field).to_have_value("You was in hospital for you're heart.")
