@@ -95,7 +95,7 @@ def gather(version: DatasetVersion, payload: Json, told: Told) -> Json:
             done += pc.sum(kept.column("chars")).as_py()
         if done > PART_CHARS:
             made.append(_save(scratch(version), held))
-            held, done = [], 0
+            done = 0
         told(seen)
     if held:
         made.append(_save(scratch(version), held))
@@ -145,9 +145,14 @@ def _grouped(table: pa.Table, splits: splitting.Splits) -> pa.Table:
     return table.set_column(table.schema.get_field_index("group"), "group", pa.array(groups, pa.string()))
 
 
-def _save(place: str, held: Sequence[pa.Table]) -> Json:
+def _save(place: str, held: list[pa.Table]) -> Json:
+    """The rows as one sorted part; the tables are let go."""
     table = pa.concat_tables(held)
-    return parts.save(place, table.take(pc.sort_indices(table.column("key"))))
+    held.clear()
+    made = parts.save(place, table.take(pc.sort_indices(table.column("key"))))
+    del table
+    pa.default_memory_pool().release_unused()
+    return made
 
 
 # --- 2: choose ---

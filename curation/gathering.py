@@ -18,7 +18,7 @@ FIELDS = (
     "origin",
 )  # fmt: skip
 BATCH = 2_000
-STEP = 20_000  # examples of a step
+STEP = 12_500  # examples of a step
 CODES = {str(info["name"]).lower(): code for code, info in LANG_INFO.items() if "name" in info and "-" not in code}
 DROPPED = ("params", "verdicts", "natural")  # of the lineage: long, and kept where they came from
 
@@ -65,7 +65,7 @@ def head_of(task: Task) -> dict[str, Any]:
 
 
 def cuts(task: Task, state: str) -> list[tuple[int, int]]:
-    """Ranges of ids, each with some 20,000 examples of the state."""
+    """Ranges of ids, each with some 12,500 examples of the state."""
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT id FROM (SELECT id, row_number() OVER (ORDER BY id) AS n FROM curation_example"

@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 
 THRESHOLD = 0.8
 SHOWN = 50  # pairs that are kept to be looked at
-HELD = 60_000  # held-out rows with a signature: some 3 kB each with their bands
-IN_BUCKET = 8
+HELD = 60_000  # held-out rows with a signature: some 700 bytes each with their bands
+IN_BUCKET = 8  # rows of one bucket that are compared
 BATCH = 2_048
 
 
@@ -64,8 +64,11 @@ def plain(text: str) -> bytes:
     return hashlib.blake2b(" ".join(text.lower().split()).encode("utf-8", "replace"), digest_size=16).digest()
 
 
+EMPTY = plain("")
+
+
 class _Held:
-    """Rows of the held-out splits: exact hashes of all, signatures in bands of the first 60,000."""
+    """Rows of the held-out splits: exact hashes of all, signatures of the first 60,000, sorted by each band."""
 
     def __init__(self, finding: Finding) -> None:
         from selection.kernels import minhash
@@ -74,67 +77,91 @@ class _Held:
         self.count, self.width = minhash.bands(THRESHOLD)
         self.rows: list[tuple[str, str]] = []
         self.exact: dict[bytes, int] = {}
-        self.signed: list[NDArray[np.uint32]] = []
-        self.buckets: list[dict[bytes, list[int]]] = [{} for _ in range(self.count)]
+        self.told: set[int] = set()  # held-out rows that need no second look: found already, or empty
+        self.signed = np.empty((0, minhash.SIZE), np.uint32)
+        self.bands: list[tuple[NDArray[np.uint64], NDArray[np.int32]]] = []
 
-    def look(self, batch: Sequence[Text], keep: bool) -> None:
-        room = HELD - len(self.rows) if keep else 0
-        signed = self.minhash.signatures([one.text for one in batch]) if self.rows or room > 0 else None
-        for at, one in enumerate(batch):
-            marks = {plain(one.prompt), plain(one.text)} - {plain("")}
-            other = next((n for mark in marks if (n := self.exact.get(mark)) is not None and self._apart(n, one)), None)
-            if other is not None:
-                self.finding.add("exact", (one.key, one.split), self.rows[other], 1.0)
-            elif signed is not None and one.text.strip():
-                self._near(one, signed[at])
-            if keep:
-                self._keep(one, marks, signed[at] if signed is not None and at < room else None)
+    def keep(self, rows: Iterable[Text]) -> None:
+        """Take in all held-out rows; what is alike among them is found on the way."""
+        signed = []
+        for batch in _batches(rows):
+            room = max(HELD - len(self.rows), 0)
+            signed.append(self.minhash.signatures([one.text for one in batch[:room]]))
+            for one in batch:
+                marks = _marks(one)
+                if self._exact(one, marks) or not one.text.strip():
+                    self.told.add(len(self.rows))
+                for mark in marks:
+                    self.exact.setdefault(mark, len(self.rows))
+                self.rows.append((one.key, one.split))
+        self.finding.held = len(self.rows)
+        if signed:
+            self.signed = np.concatenate(signed)
+        self.finding.looked = len(self.signed)
+        for band in range(self.count):
+            values = self._band(self.signed, band)
+            order = np.argsort(values, kind="stable").astype(np.int32)
+            self.bands.append((values[order], order))
+        for start in range(0, len(self.signed), BATCH):
+            mine = [Text(*row, "", "") for row in self.rows[start : min(start + BATCH, len(self.signed))]]
+            self._near(mine, self.signed[start : start + BATCH], before=start)
 
-    def _apart(self, other: int, one: Text) -> bool:
-        return self.rows[other][1] != one.split
+    def compare(self, rows: Iterable[Text]) -> None:
+        """What of the largest split is alike to a held-out row."""
+        for batch in _batches(rows):
+            rest = [one for one in batch if one.text.strip() and not self._exact(one, _marks(one))]
+            self._near(rest, self.minhash.signatures([one.text for one in rest]))
 
-    def _near(self, one: Text, mine: NDArray[np.uint32]) -> None:
-        seen: set[int] = set()
-        for bucket, band in zip(self.buckets, self._bands(mine), strict=True):
-            for other in bucket.get(band, ()):
-                if other in seen or not self._apart(other, one):
-                    continue
-                seen.add(other)
-                likeness = self.minhash.estimate(mine, self.signed[other])
-                if likeness >= THRESHOLD:
-                    self.finding.add("near", (one.key, one.split), self.rows[other], likeness)
-                    return
-
-    def _bands(self, mine: NDArray[np.uint32]) -> Iterator[bytes]:
-        packed, size = mine.tobytes(), self.width * mine.itemsize
-        return (packed[start : start + size] for start in range(0, self.count * size, size))
-
-    def _keep(self, one: Text, marks: set[bytes], mine: NDArray[np.uint32] | None) -> None:
-        place = len(self.rows)
-        self.rows.append((one.key, one.split))
-        self.finding.held += 1
+    def _exact(self, one: Text, marks: set[bytes]) -> bool:
         for mark in marks:
-            self.exact.setdefault(mark, place)
-        if mine is None:
-            return
-        self.finding.looked += 1
-        self.signed.append(mine)
-        for bucket, band in zip(self.buckets, self._bands(mine), strict=True):
-            # A thousand equal rows are eight rows in every bucket: which of them is named does not matter.
-            there = bucket.setdefault(band, [])
-            if len(there) < IN_BUCKET:
-                there.append(place)
+            other = self.exact.get(mark)
+            if other is not None and self.rows[other][1] != one.split:
+                self.finding.add("exact", (one.key, one.split), self.rows[other], 1.0)
+                return True
+        return False
+
+    def _near(self, batch: Sequence[Text], signed: NDArray[np.uint32], before: int | None = None) -> None:
+        """`before`: the rows are held-out ones from that place on, and are compared with those in front of them."""
+        found: set[int] = set()
+        for band, (values, order) in enumerate(self.bands):
+            asked = self._band(signed, band)
+            left, right = (np.searchsorted(values, asked, side) for side in ("left", "right"))
+            for at in np.flatnonzero(right > left + (0 if before is None else 1)):
+                if int(at) in found or (before is not None and before + int(at) in self.told):
+                    continue
+                others = order[left[at] : min(right[at], left[at] + IN_BUCKET)]
+                if self._alike(batch[int(at)], signed[at], others, None if before is None else before + int(at)):
+                    found.add(int(at))
+
+    def _alike(self, one: Text, mine: NDArray[np.uint32], others: NDArray[np.int32], place: int | None) -> bool:
+        for other in others:
+            if self.rows[other][1] == one.split or (place is not None and other >= place):
+                continue
+            likeness = self.minhash.estimate(mine, self.signed[other])
+            if likeness >= THRESHOLD:
+                self.finding.add("near", (one.key, one.split), self.rows[other], likeness)
+                return True
+        return False
+
+    def _band(self, signed: NDArray[np.uint32], band: int) -> NDArray[np.uint64]:
+        """One 64-bit hash of a stretch of each signature (FNV-1a by words)."""
+        out = np.full(len(signed), 0xCBF29CE484222325, np.uint64)
+        for at in range(band * self.width, (band + 1) * self.width):
+            out = (out ^ signed[:, at].astype(np.uint64)) * np.uint64(0x100000001B3)
+        return out
+
+
+def _marks(one: Text) -> set[bytes]:
+    return {plain(one.prompt), plain(one.text)} - {EMPTY}
 
 
 def look(held: Iterable[Text], largest: Iterable[Text]) -> Finding:
     """What is both in the largest split and in a held-out one, or in two held-out ones. Rows come in a stable order."""
     finding = Finding()
     kept = _Held(finding)
-    for batch in _batches(held):
-        kept.look(batch, keep=True)
+    kept.keep(held)
     if kept.rows:
-        for batch in _batches(largest):
-            kept.look(batch, keep=False)
+        kept.compare(largest)
     return finding
 
 

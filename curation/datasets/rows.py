@@ -11,8 +11,8 @@ import pyarrow as pa
 from curation.content import Content, dump, load, render
 from curation.formats.training import Record
 
-PART_ROWS = 25_000
-PART_CHARS = 24 << 20  # of one part: what a step holds
+PART_ROWS = 12_500
+PART_CHARS = 12 << 20  # of one part: what a step holds, some six times over
 GROUP_ROWS = 2_000  # of a row group: what opening one row reads
 BATCH = 1_000
 CHARS_OF_A_TOKEN = 4
