@@ -1,6 +1,6 @@
 """The first page of a team: what needs somebody, what is running, what changed, how much disk it takes."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.db.models import Count, F, Q, Sum
@@ -10,7 +10,7 @@ from curation.deeds import says
 from curation.models import AuditEvent, Team
 from jobs.models import Job, Step
 from selection.methods import METHODS
-from selection.models import Import, Ordering, Pool, Run, Target
+from selection.models import Import, Ordering, Pool, Run, SparseAutoencoder, Target
 
 
 def home(team: Team) -> dict[str, Any]:
@@ -48,7 +48,7 @@ def checklist(*, has_pool: bool, has_target: bool, runs: dict[str, int]) -> list
 
 
 def needs(team: Team) -> list[dict[str, Any]]:
-    """Failed work of the last two weeks, and files that wait for somebody to say what their columns are."""
+    """Failed work of the last two weeks, sparse autoencoders that did not pass, and files whose columns nobody has said."""
     since = timezone.now() - timedelta(days=14)
     failed = Q(job__state=Job.State.FAILED, job__ended_at__gte=since)
     found: list[dict[str, Any]] = [
@@ -68,6 +68,7 @@ def needs(team: Team) -> list[dict[str, Any]]:
         for order in orders.defer("before")[:20]
         if order.job is not None
     ]  # fmt: skip
+    found += _saes(team, failed, since)
     imports = Import.objects.filter(pool__team=team, pool__hidden=False).select_related("pool", "job")
     for entry in imports.filter(failed | Q(job=None, finished_at=None)).order_by("-created_at")[:20]:
         if entry.job:
@@ -78,12 +79,32 @@ def needs(team: Team) -> list[dict[str, Any]]:
     return sorted(found, key=lambda item: item["at"], reverse=True)
 
 
+def _saes(team: Team, failed: Q, since: datetime) -> list[dict[str, Any]]:
+    """Those whose job failed, and those that were measured and refused."""
+    refused = Q(verdict=SparseAutoencoder.Verdict.REFUSED, job__ended_at__gte=since)
+    rows = SparseAutoencoder.objects.visible().filter(failed | refused, team=team).select_related("job")
+    return [
+        {
+            "kind": "sae", "object": sae, "at": sae.job.ended_at,
+            "title": f"{sae} {'is not good enough to select by' if sae.verdict else _could_not(sae)}",
+            "what": sae.why if sae.verdict else sae.job.error_title,
+        }
+        for sae in rows.order_by("-job__ended_at")[:20]
+        if sae.job is not None
+    ]  # fmt: skip
+
+
+def _could_not(sae: SparseAutoencoder) -> str:
+    return "could not be trained" if sae.how == SparseAutoencoder.How.TRAINED else "could not be loaded"
+
+
 def running(team: Team) -> list[dict[str, Any]]:
-    """Open runs, imports and orders of queues, with the progress of the pass that is open now."""
+    """Open runs, imports, orders of queues and sparse autoencoders, with the progress of the pass that is open now."""
     open_ = Q(job__state__in=Job.OPEN_STATES)
     rows: list[Any] = list(Run.objects.filter(open_, team=team).select_related("pool", "job")[:20])
     rows += list(Import.objects.filter(open_, pool__team=team).select_related("pool", "job")[:20])
     rows += list(Ordering.objects.filter(open_, task__team=team).select_related("task", "job").defer("before")[:20])
+    rows += list(SparseAutoencoder.objects.filter(open_, team=team).select_related("pool", "job")[:20])
     sums = current([row.job_id for row in rows])
     return [
         {
@@ -96,7 +117,9 @@ def running(team: Team) -> list[dict[str, Any]]:
     ]
 
 
-def _title(row: Run | Import | Ordering) -> str:
+def _title(row: Run | Import | Ordering | SparseAutoencoder) -> str:
+    if isinstance(row, SparseAutoencoder):
+        return f"{'Training' if row.how == SparseAutoencoder.How.TRAINED else 'Loading'} {row}"
     if isinstance(row, Ordering):
         return f"An order of {row.task}"
     return f"Run {row.number} on {row.pool}" if isinstance(row, Run) else f"{row.name} into {row.pool}"

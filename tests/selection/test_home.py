@@ -1,11 +1,17 @@
 """The first page of a team."""
 
+from datetime import timedelta
+
 import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
 
-from selection.models import Import, Run
+from jobs.models import Job
+from selection.models import Import, Run, SparseAutoencoder
+from selection.queries import home
 from tests.selection import made
+from tests.selection.saes import train
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -102,3 +108,24 @@ def test_more_work_costs_no_more_queries(as_, cast):
             client.get(url)
         counts.append(len(seen))
     assert counts[0] == counts[1]
+
+
+def test_sparse_autoencoders_stand_with_the_rest(as_, cast):
+    pool = made.pool(cast.team, made.rows(60))
+    failed, refused, open_, loaded = (train(cast.team, pool, finish=False, name=name) for name in "ABCD")
+    now = timezone.now()
+    Job.objects.filter(pk__in=[failed.job_id, loaded.job_id]).update(
+        state="failed", error_code="sae.cannot", error_id="x", error_title="It cannot be had", ended_at=now
+    )
+    Job.objects.filter(pk=refused.job_id).update(state="succeeded", ended_at=now)
+    SparseAutoencoder.objects.filter(pk=refused.pk).update(verdict="refused", why="Train on more tokens.")
+    SparseAutoencoder.objects.filter(pk=loaded.pk).update(how="loaded")
+    page = body(as_("viewer").get(cast.team.get_absolute_url()))
+    for sae, said in ((failed, "A could not be trained"), (loaded, "D could not be loaded")):
+        assert f'<a href="{sae.get_absolute_url()}">{said}</a>' in page
+    assert f'<a href="{refused.get_absolute_url()}">B is not good enough to select by</a>' in page
+    assert "Train on more tokens." in page
+    assert f'<a href="{open_.get_absolute_url()}">Training C</a>' in page
+    SparseAutoencoder.objects.filter(pk=failed.pk).update(archived_at=now)
+    Job.objects.filter(pk=refused.job_id).update(ended_at=now - timedelta(days=15))
+    assert [one["title"] for one in home.needs(cast.team)] == ["D could not be loaded"]
