@@ -92,7 +92,9 @@ class Mona:
             line = f"The autoencoder was measured at layer {int(made['layer'][0])}: {float(made['fvu'][0]):.0%} of the "
             found.append(Note("fact", line + "variance there is left unexplained."))
         if ctx.params.muted:
-            found.append(Note("fact", f"{len(muted_of(ctx.params))} features were left out on both sides."))
+            count = len(muted_of(ctx.params))
+            were = "1 feature was" if count == 1 else f"{count} features were"
+            found.append(Note("fact", f"{were} left out on both sides."))
         return [*found, *_bounded(ctx)] if ctx.params.kept and ctx.rows else found
 
     def seconds(self, rows: int, targets: int, params: MonaParams) -> float:
