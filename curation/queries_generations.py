@@ -31,6 +31,28 @@ def runs_of(team: Team, task: Task | None = None) -> "QuerySet[Generation]":
     return rows.select_related("task", "endpoint", "job", "created_by").order_by("-pk")
 
 
+def tasks_of(team: Team, most: int = 200) -> list[Task]:
+    """Tasks that candidates may be written for, by name."""
+    return list(Task.objects.alive().filter(team=team).order_by("name")[:most])
+
+
+def earlier(task: Task, generator: str, number: str) -> Generation | None:
+    """The run of this task and generator that an address names by its number."""
+    if not number.isdecimal() or len(number) > 15:
+        return None
+    return Generation.objects.filter(task=task, generator=generator, pk=int(number)).select_related("endpoint").first()
+
+
+def pilot_of(task: Task, generator: str, endpoint: Endpoint) -> Generation | None:
+    """The newest run of this kind that was answered anything: what the next one costs can be measured by it."""
+    rows = Generation.objects.filter(task=task, generator=generator, endpoint=endpoint, answered__gt=0)
+    return rows.order_by("-pk").first()
+
+
+def first_candidates(generation: Generation, most: int) -> list[Candidate]:
+    return list(Candidate.objects.filter(generation=generation).order_by("pk")[:most])
+
+
 def errors_of(generation: Generation) -> "QuerySet[RequestUse]":
     """The requests that failed: `.name`, `.stage`, `.template`, and `.request` with body, reason, error, attempts."""
     failed = RequestUse.objects.filter(generation=generation, request__state=ModelRequest.State.FAILED)

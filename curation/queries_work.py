@@ -24,14 +24,26 @@ class Entry:
     may_retry: bool
 
 
-def work(team: Team, show: str, before: str) -> dict[str, Any]:
-    under_way = list(Job.objects.filter(lane=team.lane, state__in=Job.OPEN_STATES).order_by("pk")[:OPEN_SHOWN])
-    ended = Job.objects.filter(lane=team.lane, state__in=[show] if show in SHOW and show else Job.FINAL_STATES)
+def job_of(team: Team, number: str) -> Job | None:
+    """The job of the team that a form names."""
+    if not number.isdecimal() or len(number) > 15:
+        return None
+    return Job.objects.filter(lane=team.lane, pk=int(number)).first()
+
+
+def under_way(team: Team) -> dict[str, Any]:
+    """What is open, oldest first; `ids` tells whether one began or ended since."""
+    rows = list(Job.objects.filter(lane=team.lane, state__in=Job.OPEN_STATES).order_by("pk")[:OPEN_SHOWN])
+    return {"under_way": entries(rows), "ids": "-".join(str(job.pk) for job in rows)}
+
+
+def ended(team: Team, show: str, before: str) -> dict[str, Any]:
+    """What has ended, newest first. `show`: a final state, or empty for all."""
+    found = Job.objects.filter(lane=team.lane, state__in=[show] if show in SHOW and show else Job.FINAL_STATES)
     if before.isdecimal() and len(before) < 16:
-        ended = ended.filter(pk__lt=int(before))
-    rows = list(ended.order_by("-pk")[: SHOWN + 1])
+        found = found.filter(pk__lt=int(before))
+    rows = list(found.order_by("-pk")[: SHOWN + 1])
     return {
-        "under_way": entries(under_way), "ids": "-".join(str(job.pk) for job in under_way),
         "ended": entries(rows[:SHOWN]), "next_before": rows[SHOWN - 1].pk if len(rows) > SHOWN else None,
         "show": show, "first_page": not before,
     }  # fmt: skip

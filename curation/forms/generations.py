@@ -62,7 +62,7 @@ def short(value: Any) -> str:
 
 class GenerationForm(LimitsForm):
     """After `is_valid`: `spec`, `sources`, and `cleaned_data` with endpoint, wanted, ceiling, money, seed, params,
-    filters.
+    filters. `looks`: nothing is started, only an estimate is wanted.
     """
 
     endpoint = forms.ModelChoiceField(Endpoint.objects.none(), label="Model endpoint", empty_label=None)
@@ -78,9 +78,9 @@ class GenerationForm(LimitsForm):
 
     def __init__(
         self, data: Any = None, files: Any = None, *, task: Task, generator: str, before: Generation | None = None,
-        initial: dict[str, Any] | None = None,
+        initial: dict[str, Any] | None = None, looks: bool = False,
     ) -> None:  # fmt: skip
-        self.before = before
+        self.before, self.looks = before, looks
         super().__init__(data, files, initial=(initial_of(before) if before else {}) | (initial or {}))
         self.task, self.name, self.generator = task, generator, GENERATORS[generator]
         rows = task.team.endpoints.open().order_by("name")
@@ -166,7 +166,7 @@ class GenerationForm(LimitsForm):
         self.sources = inputs.sources_of(
             self.task, passages=given["passages"] or kept.passages, inputs=given["inputs"] or kept.inputs,
             taxonomy=nodes or kept.taxonomy, tests=[one.text for one in given["tests"]] or kept.tests,
-            open_as_inputs=bool(data.get("open_as_inputs")),
+            open_as_inputs=bool(data.get("open_as_inputs")), most=self._most(data),
         )  # fmt: skip
         lacking = missing(self.generator, self.spec, self.sources)
         if lacking and not self.errors:
@@ -174,6 +174,10 @@ class GenerationForm(LimitsForm):
             self.add_error(place, f"{self.generator.title} needs {', '.join(lacking)}.")
         self._look_ahead(data)
         return data
+
+    def _most(self, data: Mapping[str, Any]) -> int:
+        """Examples of the task that are looked at: for an estimate, which follows every change, only some."""
+        return min(inputs.MOST, max(2_000, 2 * (data.get("wanted") or 0))) if self.looks else inputs.MOST
 
     def _look_ahead(self, data: Mapping[str, Any]) -> None:
         """What single parameters do not show: the generator plans its first requests, and may say what it cannot use."""

@@ -53,11 +53,12 @@ def values_of(task: Task, generator: str) -> dict[str, Values]:
     """Values by the template's name; a template that was not reached is not there."""
     last = Generation.objects.filter(task=task, generator=generator, answered__gt=0).order_by("-pk").first()
     where = (task.pk, task.version, generator, last.pk if last else 0, last.answered if last else 0)
-    if where not in _REMEMBERED:
-        _REMEMBERED[where] = _replayed(last) if last else _made_up(task, GENERATORS[generator])
-        while len(_REMEMBERED) > KEPT:
+    found = _REMEMBERED.get(where)
+    if found is None:
+        found = _REMEMBERED[where] = _replayed(last) if last else _made_up(task, GENERATORS[generator])
+        if len(_REMEMBERED) > KEPT:
             _REMEMBERED.popitem(last=False)
-    return _REMEMBERED[where]
+    return found
 
 
 def filled(template: Template, values: Values | None) -> tuple[Message, ...]:

@@ -14,7 +14,7 @@ from curation import queries_generations as queries
 from curation.actions import generations as actions
 from curation.actions.candidates import content_of
 from curation.forms.generations import LimitsForm, ResumeForm, short
-from curation.models import Candidate, Generation
+from curation.models import Generation
 from curation.params import params_schema
 from curation.synthesis import estimating, reports
 from curation.synthesis.choosing import GENERATORS
@@ -99,7 +99,7 @@ def _preview(request: HttpRequest, found: Generation) -> dict[str, Any]:
     asked = {name: value for name in ("wanted", "ceiling", "money") if (value := request.GET.get(name))}
     form = LimitsForm(initial={"wanted": 100, "money": short(found.money)} | asked)
     tried = LimitsForm({"wanted": "100"} | asked)
-    rows = Candidate.objects.filter(generation=found).order_by("pk")[: actions.PREVIEW + 5]
+    rows = queries.first_candidates(found, actions.PREVIEW + 5)
     shown: dict[str, Any] = {
         "start_form": form,
         "shown": [(one, content_of(one), queries.exchanges_of(one)) for one in rows],

@@ -14,7 +14,7 @@ from curation.actions import generations as actions
 from curation.actions import prompts
 from curation.forms.generations import GenerationForm
 from curation.generators import GENERATORS
-from curation.models import Generation, Task
+from curation.models import Generation
 from curation.synthesis import choosing, estimating, inputs
 from curation.views.shared import frame, team_frame
 
@@ -27,7 +27,7 @@ def generations(request: HttpRequest, slug: str) -> HttpResponse:
     """All of the team, newest first."""
     team = access.team(request.user, slug)  # type: ignore[arg-type]
     context = team_frame(team) | _listed(request, queries.runs_of(team)) | {
-        "money": queries.money_of(team), "tasks": Task.objects.alive().filter(team=team).order_by("name")[:200],
+        "money": queries.money_of(team), "tasks": queries.tasks_of(team),
         "has_endpoints": team.endpoints.open().exists(),
     }  # fmt: skip
     return page(request, "curation/synthesis/generations.html", context, part="list")
@@ -71,13 +71,13 @@ def generation_new(request: HttpRequest, task_id: int, generator: str) -> HttpRe
     task = access.task(request.user, task_id, access.CURATE)  # type: ignore[arg-type]
     if generator not in GENERATORS:
         raise Http404
-    before = _before(task, generator, request.POST.get("again") or request.GET.get("again", ""))
+    before = queries.earlier(task, generator, request.POST.get("again") or request.GET.get("again", ""))
     posted = request.method == "POST"
+    do = request.POST.get("do", "look")
     form = GenerationForm(
         request.POST if posted else None, request.FILES if posted else None, task=task, generator=generator,
-        before=before, initial=_initial(request, before),
+        before=before, initial=_initial(request, before), looks=do not in ("preview", "start"),
     )  # fmt: skip
-    do = request.POST.get("do", "look")
     if posted and form.is_valid() and do in ("preview", "start"):
         answer = _start(request, form, preview=do == "preview")
         if answer is not None:
@@ -93,12 +93,6 @@ def generation_new(request: HttpRequest, task_id: int, generator: str) -> HttpRe
     return page(
         request, "curation/synthesis/new.html", context, part="estimate" if do == "look" else "form", status=status
     )
-
-
-def _before(task: Task, generator: str, number: str) -> Generation | None:
-    if not number.isdecimal() or len(number) > 15:
-        return None
-    return Generation.objects.filter(task=task, generator=generator, pk=int(number)).select_related("endpoint").first()
 
 
 def _initial(request: HttpRequest, before: Generation | None) -> dict[str, Any]:
@@ -118,17 +112,13 @@ def _estimate(form: GenerationForm, templates: dict[str, dict[str, str]]) -> dic
         return {"estimate": None, "no_estimate": f"{label}: {said[0]}" if label else str(said[0])}
     if form.is_bound:
         data = form.cleaned_data
+        pilot = queries.pilot_of(form.task, form.name, data["endpoint"])
         found, why = estimating.estimated(
             form.name, form.spec, form.sources, data["endpoint"], params=data["params"], wanted=data["wanted"],
-            ceiling=data["ceiling"], templates=templates, judged=data["filters"]["judge"], pilot=_pilot(form, data["endpoint"]),
+            ceiling=data["ceiling"], templates=templates, judged=data["filters"]["judge"], pilot=pilot,
         )  # fmt: skip
         return {"estimate": found, "no_estimate": why, "endpoint": data["endpoint"], "given": form.sources}
     return {"estimate": None, "no_estimate": ""}
-
-
-def _pilot(form: GenerationForm, endpoint: Any) -> Generation | None:
-    rows = Generation.objects.filter(task=form.task, generator=form.name, endpoint=endpoint, answered__gt=0)
-    return rows.order_by("-pk").first()
 
 
 def _start(request: HttpRequest, form: GenerationForm, *, preview: bool) -> HttpResponse | None:

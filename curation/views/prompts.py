@@ -9,10 +9,10 @@ from django.http import Http404, HttpRequest, HttpResponse
 from config.faults import Fault
 from config.http import page, see_other
 from config.policy import members, reads
-from curation import access
+from curation import access, queries_prompts
 from curation.actions import prompts as actions
 from curation.generators import GENERATORS, PromptError, Template
-from curation.models import PromptVersion, Task
+from curation.models import Task
 from curation.synthesis import trying
 from curation.views.shared import frame
 
@@ -29,8 +29,7 @@ MOST = 20_000
 @reads
 def task_prompts(request: HttpRequest, task_id: int) -> HttpResponse:
     task = access.task(request.user, task_id)  # type: ignore[arg-type]
-    latest = PromptVersion.objects.filter(task=task).order_by("generator", "name", "-number")
-    known = {(row.generator, row.name): row for row in latest.distinct("generator", "name").select_related("by")}
+    known = queries_prompts.latest(task)
     groups = [
         (name, one.title, [(template, known.get((name, template))) for template in one.templates])
         for name, one in GENERATORS.items()
@@ -48,11 +47,7 @@ def task_prompt(request: HttpRequest, task_id: int, generator: str, template: st
     if generator not in GENERATORS or template not in GENERATORS[generator].templates:
         raise Http404
     own = actions.own(generator, template)
-    versions = list(
-        PromptVersion.objects.filter(task=task, generator=generator, name=template)
-        .select_related("by")
-        .order_by("-number")
-    )
+    versions = queries_prompts.versions(task, generator, template)
     texts = {0: asdict(own)} | {row.number: row.sections for row in versions}
     number = versions[0].number if versions else 0
     typed = dict(texts[number])

@@ -16,24 +16,19 @@ def work(request: HttpRequest, slug: str) -> HttpResponse:
     posted = request.method == "POST"
     team = access.team(request.user, slug, access.CURATE if posted else access.VIEW)  # type: ignore[arg-type]
     if posted:
-        number = request.POST.get("job", "")
-        job = (
-            Job.objects.filter(lane=team.lane, pk=int(number)).first()
-            if number.isdecimal() and len(number) < 16
-            else None
-        )
+        job = queries_work.job_of(team, request.POST.get("job", ""))
         if job is None:
             raise Http404
         _done(request, job, team)
         return see_other(request.get_full_path())
+    context = team_frame(team) | queries_work.under_way(team)
+    if request.htmx and request.htmx.target == "open":  # type: ignore[attr-defined]
+        if request.GET.get("open", context["ids"]) != context["ids"]:
+            return HttpResponse(headers={"HX-Refresh": "true"})  # one began or ended: it stands elsewhere now
+        return page(request, "curation/work.html", context, part="open")
     show = request.GET.get("show", "")
-    context = team_frame(team) | queries_work.work(
-        team, show if show in queries_work.SHOW else "", request.GET.get("before", "")
-    )
-    if request.htmx and request.GET.get("open", context["ids"]) != context["ids"]:  # type: ignore[attr-defined]
-        return HttpResponse(headers={"HX-Refresh": "true"})  # one began or ended: it stands elsewhere now
-    context["shows"] = queries_work.SHOW.items()
-    return page(request, "curation/work.html", context, part="open")
+    context |= queries_work.ended(team, show if show in queries_work.SHOW else "", request.GET.get("before", ""))
+    return page(request, "curation/work.html", context | {"shows": queries_work.SHOW.items()})
 
 
 def _done(request: HttpRequest, job: Job, team: Team) -> None:

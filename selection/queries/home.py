@@ -7,7 +7,7 @@ from django.db.models import Count, F, Q, Sum
 from django.utils import timezone
 
 from curation.deeds import says
-from curation.models import AuditEvent, Team
+from curation.models import AuditEvent, Generation, Team
 from jobs.models import Job, Step
 from selection.methods import METHODS
 from selection.models import Import, Ordering, Pool, Run, SparseAutoencoder, Target
@@ -69,6 +69,17 @@ def needs(team: Team) -> list[dict[str, Any]]:
         if order.job is not None
     ]  # fmt: skip
     found += _saes(team, failed, since)
+    generations = Generation.objects.filter(failed, task__team=team, task__deleted_at=None).select_related(
+        "task", "job"
+    )
+    found += [
+        {
+            "kind": "generation", "object": row, "title": f"A generation for {row.task} {row.get_state_display().lower()}",
+            "what": row.job.error_title, "at": row.job.ended_at,
+        }
+        for row in generations.order_by("-pk")[:20]
+        if row.job is not None
+    ]  # fmt: skip
     imports = Import.objects.filter(pool__team=team, pool__hidden=False).select_related("pool", "job")
     for entry in imports.filter(failed | Q(job=None, finished_at=None)).order_by("-created_at")[:20]:
         if entry.job:
@@ -99,12 +110,14 @@ def _could_not(sae: SparseAutoencoder) -> str:
 
 
 def running(team: Team) -> list[dict[str, Any]]:
-    """Open runs, imports, orders of queues and sparse autoencoders, with the progress of the pass that is open now."""
+    """Open runs, imports, orders of queues, sparse autoencoders and generations, with the progress of the open pass."""
     open_ = Q(job__state__in=Job.OPEN_STATES)
     rows: list[Any] = list(Run.objects.filter(open_, team=team).select_related("pool", "job")[:20])
     rows += list(Import.objects.filter(open_, pool__team=team).select_related("pool", "job")[:20])
     rows += list(Ordering.objects.filter(open_, task__team=team).select_related("task", "job").defer("before")[:20])
     rows += list(SparseAutoencoder.objects.filter(open_, team=team).select_related("pool", "job")[:20])
+    generations = Generation.objects.filter(open_, task__team=team, task__deleted_at=None)
+    rows += list(generations.select_related("task", "job")[:20])
     sums = current([row.job_id for row in rows])
     return [
         {
@@ -117,7 +130,9 @@ def running(team: Team) -> list[dict[str, Any]]:
     ]
 
 
-def _title(row: Run | Import | Ordering | SparseAutoencoder) -> str:
+def _title(row: Run | Import | Ordering | SparseAutoencoder | Generation) -> str:
+    if isinstance(row, Generation):
+        return f"A generation for {row.task}"
     if isinstance(row, SparseAutoencoder):
         return f"{'Training' if row.how == SparseAutoencoder.How.TRAINED else 'Loading'} {row}"
     if isinstance(row, Ordering):

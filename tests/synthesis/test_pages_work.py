@@ -127,3 +127,16 @@ def test_earlier_work_is_on_further_pages(as_, cast, endpoint, monkeypatch):
     assert f'id="job-{runs[0].job_id}"' not in first
     assert f"before={runs[1].job_id}" in first
     assert f'id="job-{runs[0].job_id}"' in text_of(client.get(f"{URL}?before={runs[1].job_id}"))
+
+
+def test_the_home_page_shows_it_too(as_, cast, endpoint):
+    run = made.start(cast, endpoint, 1)
+    shown = text_of(as_("viewer").get("/t/ward/"))
+    assert f'href="/generations/{run.pk}/">A generation for Task 0' in shown
+    assert f'href="{URL}"' in shown
+    jobs.cancel(job=run.job)
+    Job.objects.filter(pk=run.job_id).update(state="failed", error_code="endpoint.quota", error_title="Nothing left")
+    Generation.objects.filter(pk=run.pk).update(state="paused")
+    shown = text_of(as_("viewer").get("/t/ward/"))
+    assert "A generation for Task 0 paused" in shown
+    assert "Nothing left" in shown
