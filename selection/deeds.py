@@ -25,6 +25,7 @@ register(
         "preset.kept": "kept settings under a name",
         "preset.deleted": "deleted the settings named",
         "run.feature_looked_up": "looked up a feature of",
+        "run.feature_name_asked": "asked a model to name a feature of",
         "run.features_muted": "selected again without features, by",
         "sae.trained": "began to train a sparse autoencoder",
         "sae.loaded": "began to load a sparse autoencoder",

@@ -246,6 +246,23 @@ register(
             "Choose one from the list of features of the run.",
             status=404,
         ),
+        "sae.no_texts": Text(
+            "There are no texts to name it by",
+            "Nobody has looked up where feature {feature} fires, or it fires in no row of the pool.",
+            "Open the page of the feature and wait for its texts, then ask again.",
+            status=409,
+        ),
+        "sae.named_by_person": Text(
+            "A person has named this feature",
+            "Feature {feature} has a name by a person, and a model does not write over it.",
+            "Take that name away first, if a model shall find another.",
+            status=409,
+        ),
+        "sae.no_name": Text(
+            "The model gave no name",
+            "{name} was asked, and its answer is none that could be used: {why}.",
+            "Ask another model, or write the name yourself.",
+        ),
         "sae.not_kept": Text(
             "The features of its rows were not kept",
             "Run {number} was started without keeping what it read, so nobody can look through it now.",

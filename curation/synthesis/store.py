@@ -33,8 +33,8 @@ SELECT set_config('idle_in_transaction_session_timeout', %(idle)s, true),
   EXISTS (SELECT 1 FROM jobs_step WHERE token = %(token)s AND state = 'leased')
 """
 FIND = """
-SELECT id, key, state, response, reason, error, generation_id, state = 'claimed' AND leased_until > now() AND NOT
-  (generation_id IS NOT DISTINCT FROM %(generation)s) FROM curation_modelrequest
+SELECT id, key, state, response, reason, error, generation_id, state = 'claimed' AND leased_until > now()
+  AND (generation_id = %(generation)s::bigint) IS NOT TRUE FROM curation_modelrequest
 WHERE team_id = %(team)s AND key = ANY(%(keys)s)
 """
 # An answer that ended by itself under another limit of tokens, and would have under this one.
@@ -72,7 +72,7 @@ ON CONFLICT (team_id, key) DO UPDATE SET state = 'claimed', token = excluded.tok
   leased_until = excluded.leased_until, generation_id = excluded.generation_id, reserved = excluded.reserved
 WHERE curation_modelrequest.state = 'ready' OR (curation_modelrequest.state = 'claimed' AND
   (curation_modelrequest.leased_until <= now()
-   OR curation_modelrequest.generation_id IS NOT DISTINCT FROM excluded.generation_id))
+   OR curation_modelrequest.generation_id = excluded.generation_id))
 RETURNING id, key
 """
 USES = """
@@ -113,21 +113,28 @@ RELEASE = """
 UPDATE curation_modelrequest SET state = 'ready', token = NULL, leased_until = NULL, reserved = 0
 WHERE generation_id = %(generation)s AND state = 'claimed'
 """
+RELEASE_ALONE = """
+UPDATE curation_modelrequest SET state = 'ready', token = NULL, leased_until = NULL, reserved = 0
+WHERE token = %(token)s AND state = 'claimed'
+"""
 
 
 @dataclass(frozen=True, slots=True)
 class Store:
-    """One run's hand on the table. `token` is that of the step, so that a run that lost its lease can be told."""
+    """One run's hand on the table. `token` is that of the step, so that a run that lost its lease can be told.
+
+    `generation` None: a request of its own (`curation.synthesis.single`), under the limits of endpoint and team alone.
+    """
 
     endpoint: Endpoint
-    generation: Generation
+    generation: Generation | None
     token: UUID
 
     @property
     def facts(self) -> dict[str, Any]:
         return {
-            "team": self.endpoint.team_id, "endpoint": self.endpoint.pk, "generation": self.generation.pk,
-            "token": self.token,
+            "team": self.endpoint.team_id, "endpoint": self.endpoint.pk, "token": self.token,
+            "generation": self.generation.pk if self.generation else None,
         }  # fmt: skip
 
     # --- claims ---
@@ -193,6 +200,8 @@ class Store:
             grants.setdefault(ask.key, Wait(LOOK_AGAIN / 10))
 
     def _note_uses(self, cursor: Any, asks: Sequence[Ask], grants: dict[str, Grant], rows: dict[str, int]) -> None:
+        if self.generation is None:
+            return
         uses = [
             {
                 "request": rows[ask.key], "name": ask.name[:300], "sample": ask.sample, "stage": ask.request.stage[:60],
@@ -225,7 +234,7 @@ class Store:
     def release(self) -> None:
         """What this run still holds is ready for others."""
         with connection.cursor() as cursor:
-            cursor.execute(RELEASE, self.facts)
+            cursor.execute(RELEASE if self.generation else RELEASE_ALONE, self.facts)
 
 
 def _ended(one: Ending) -> dict[str, Any]:
@@ -320,17 +329,18 @@ class _Money:
     own_held: Decimal
 
     @classmethod
-    def read(cls, cursor: Any, endpoint: Endpoint, generation: Generation, facts: dict[str, Any]) -> "_Money":
+    def read(cls, cursor: Any, endpoint: Endpoint, generation: Generation | None, facts: dict[str, Any]) -> "_Money":
         nothing = cls(None, Decimal(0), Decimal(0), None, Decimal(0), Decimal(0))
         if not (endpoint.price_in or endpoint.price_cached or endpoint.price_out):
             return nothing
         cursor.execute(MONEY, facts)
         limit, spent = cursor.fetchone() or (None, Decimal(0))
-        if limit is None and generation.money is None:
+        money = generation.money if generation else None
+        if limit is None and money is None:
             return nothing
         cursor.execute(HELD, facts)
         held, own_held, own_spent = cursor.fetchone()
-        return cls(limit, Decimal(spent), held, generation.money, own_spent, own_held)
+        return cls(limit, Decimal(spent), held, money, own_spent or Decimal(0), own_held)
 
     def refusal(self, ask: Ask) -> Wait | Broke | None:
         for whose, limit, spent, held in (

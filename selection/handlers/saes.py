@@ -17,7 +17,7 @@ from jobs.registry import Kind, PassPlan, StepPlan, register
 from selection import store
 from selection.actions.saes import KIND
 from selection.encoders.base import EncoderError
-from selection.handlers import looks  # noqa: F401  (registers its kind)
+from selection.handlers import looks, naming  # noqa: F401  (register their kinds)
 from selection.models import Shard, SparseAutoencoder
 from selection.running import saes, training
 from selection.running.training import Plan

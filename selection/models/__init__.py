@@ -7,6 +7,6 @@ from selection.models.sae import FeatureLook, FeatureName, SparseAutoencoder
 from selection.models.target import Target, TargetRow
 
 __all__ = [
-    "Feature", "FeatureLook", "FeatureName", "Import", "Ordering", "Pick", "Pool", "Preset", "Run", "Shard", "SparseAutoencoder", "Target",
-    "TargetRow",
+    "Feature", "FeatureLook", "FeatureName", "Import", "Ordering", "Pick", "Pool", "Preset", "Run", "Shard",
+    "SparseAutoencoder", "Target", "TargetRow",
 ]  # fmt: skip

@@ -131,6 +131,9 @@ class FeatureLook(models.Model):
     feature = models.PositiveIntegerField()
     job = models.OneToOneField(Job, models.PROTECT, null=True, related_name="+")
     found = models.JSONField(null=True)
+    naming = models.OneToOneField(
+        Job, models.SET_NULL, null=True, related_name="+", help_text="Asks a model for a name."
+    )
     made_at = models.DateTimeField(default=timezone.now)
 
     class Meta:

@@ -5,7 +5,9 @@ from typing import Any
 
 from django.urls import reverse
 
+from curation.models import Endpoint
 from jobs import queries as jobs
+from jobs.models import Job
 from selection.models import FeatureLook, FeatureName, Pick, Run, SparseAutoencoder
 from selection.running.browsing import Featured, done, featured
 
@@ -80,10 +82,12 @@ def of_pick(run: Run, pick: Pick) -> dict[str, Any] | None:
 
 def feature(run: Featured, number: int) -> dict[str, Any]:
     """One feature: its name, how often it fires, its strongest texts, and the picks that share most of it."""
-    look = FeatureLook.objects.select_related("job").filter(run=run.run, feature=number).first()
+    look = FeatureLook.objects.select_related("job", "naming").filter(run=run.run, feature=number).first()
     named = names_of(run.sae, [number]).get(number)
     found = look.facts if look else {}
     job = look.job if look and not look.found else None
+    may_ask = run.sae is not None and bool(found.get("texts")) and (named is None or bool(named.by_model))
+    asking = look.naming if look and may_ask and look.naming and look.naming.state != Job.State.SUCCEEDED else None
     return {
         "feature": number,
         "named": named,
@@ -95,7 +99,15 @@ def feature(run: Featured, number: int) -> dict[str, Any]:
         "job": job,
         "passes": jobs.progress(job) if job else [],
         "picks": _picks(run.run, number),
+        "endpoints": endpoints(run.run) if may_ask else [],
+        "asking": asking if asking and asking.state != Job.State.CANCELLED else None,
+        "asking_passes": jobs.progress(asking) if asking else [],
     }
+
+
+def endpoints(run: Run) -> list[Endpoint]:
+    """The language models that may be asked for a name."""
+    return list(Endpoint.objects.open().filter(team=run.team_id).order_by("name", "pk"))
 
 
 def _lit(text: dict[str, Any]) -> dict[str, Any]:

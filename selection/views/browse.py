@@ -48,7 +48,7 @@ def run_features(request: HttpRequest, run_id: int) -> HttpResponse:
 
 @members
 def run_feature(request: HttpRequest, run_id: int, feature: int) -> HttpResponse:
-    """One feature: `do` looks it up in the pool, names it, or selects again without it."""
+    """One feature: `do` looks it up in the pool, names it or has a model name it, or selects again without it."""
     found = _opened(request, run_id)
     if feature >= _latents(found):
         raise Http404
@@ -57,17 +57,16 @@ def run_feature(request: HttpRequest, run_id: int, feature: int) -> HttpResponse
     if request.method == "POST" and (answer := _deed(request, found, feature, form)) is not None:
         return see_other(here) if answer == "here" else see_other(answer)
     context: dict[str, Any] = queries.feature(found, feature)
-    job = context["job"]
+    part = "naming" if request.htmx and request.htmx.target == "naming" else "texts"  # type: ignore[attr-defined]
+    job = context["asking"] if part == "naming" else context["job"]
     if request.htmx and job is not None and (same := unchanged(request, job.version)) is not None:  # type: ignore[attr-defined]
         return same
-    if request.htmx and context["found"]:  # type: ignore[attr-defined]
+    if request.htmx and (job is None if part == "naming" else context["found"]):  # type: ignore[attr-defined]
         return HttpResponse(headers={"HX-Refresh": "true"})  # what was found takes over the whole page
     if not form.is_bound:
         form.initial["name"] = context["named"].name if context["named"] else ""
     context |= frame(found.run.team) | {"run": found.run, "sae": found.sae, "form": form, "here": here}
-    return page(
-        request, "selection/run_feature.html", context, part="texts", status=422 if form.errors else 200
-    )  # fmt: skip
+    return page(request, "selection/run_feature.html", context, part=part, status=422 if form.errors else 200)
 
 
 def _deed(request: HttpRequest, found: Featured, feature: int, form: NameForm) -> str | None:
@@ -84,5 +83,13 @@ def _deed(request: HttpRequest, found: Featured, feature: int, form: NameForm) -
             if not form.is_valid():
                 return None
             saes.name_feature(sae=found.sae, feature=feature, name=form.cleaned_data["name"], by=user)
+            return "here"
+        case "ask":
+            chosen = str(request.POST.get("endpoint", ""))
+            offered = {str(one.pk): one for one in queries.endpoints(found.run)}
+            actions.ask_name(run=found.run, feature=feature, by=user, endpoint=offered.get(chosen))
+            return "here"
+        case "cancel":
+            actions.leave_name(run=found.run, feature=feature)
             return "here"
     raise Http404
