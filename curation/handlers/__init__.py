@@ -12,4 +12,14 @@ from curation.handlers import (
     search,
 )
 
-__all__ = ["arranging", "candidates", "collecting", "endpoints", "exporting", "freezing", "generations", "imports", "search"]
+__all__ = [
+    "arranging",
+    "candidates",
+    "collecting",
+    "endpoints",
+    "exporting",
+    "freezing",
+    "generations",
+    "imports",
+    "search",
+]

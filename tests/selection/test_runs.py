@@ -16,8 +16,8 @@ from selection.actions import runs as actions
 from selection.methods import select
 from selection.models import Pick, Pool, Run, Target
 from tests.selection import made
-from tests.tiny_sae import tiny_sae
 from tests.tiny_lm import tiny
+from tests.tiny_sae import tiny_sae
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

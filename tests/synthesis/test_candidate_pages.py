@@ -76,7 +76,7 @@ def test_like_ones_stand_together_and_differences_are_marked(client, filled):
     [letters, *others] = page.context["groups"]
     assert [len(group.rows) for group in (letters, *others)] == [3, 1, 1]
     assert (letters.size, letters.kept) == (3, 3)
-    first, second, third = letters.rows
+    first, _second, _third = letters.rows
     assert first.is_first
     assert [part.before for part in first.parts] == [None, None]
     assert "<del>Letter 0</del>" not in text_of(page)
