@@ -1,4 +1,6 @@
-"""A sparse autoencoder is trained before one's eyes, used in a selection, and one of its features muted."""
+"""A sparse autoencoder is trained before one's eyes, used in a selection, one of its features named and muted, and the picks
+sent to a queue that vote-k puts in order.
+"""
 
 import re
 
@@ -47,7 +49,7 @@ def calm(tab):
     ],
     indirect=True, ids=["phone-dark", "wide-light"],
 )  # fmt: skip
-def test_from_training_to_muting(tab, trained):
+def test_from_training_to_a_queue_in_order(tab, trained, request):
     tab.goto("/t/ward/runs/")
     tab.get_by_role("link", name="Sparse autoencoders").first.click()
     calm(tab)
@@ -82,6 +84,21 @@ def test_from_training_to_muting(tab, trained):
     waits_for(tab, "Done in")
     assert tab.get_by_text("without feature").is_visible()
     assert tab.get_by_role("link", name="Compare the two").is_visible()
+    calm(tab)
+    run = tab.url
+    tab.goto(f"{run}picks/1/")
+    why = tab.get_by_label("Features that it shares with the target")
+    assert re.search(r"[\d.]+ here, [\d.]+ in the target", why.locator("li").first.inner_text())
+    calm(tab)
+    tab.goto(run)
+    tab.get_by_role("link", name="Send to a task").click()
+    tab.locator("#id_name").fill(f"Letters {request.node.callspec.id}")
+    tab.locator("#id_order").select_option("vote_k")
+    tab.get_by_role("button", name="Send picks").click()
+    tab.wait_for_url(re.compile(r"/tasks/\d+/order/"))
+    waits_for(tab, re.compile(r"^1st: stands for "))
+    placed = tab.locator("ul[aria-label='Next in the queue'] li")
+    assert [text.split(":")[0] for text in placed.locator("p").all_inner_texts()][:3] == ["1st", "2nd", "3rd"]
     calm(tab)
 
 
