@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 from datetime import timedelta
+from urllib.parse import quote
 
 import pyarrow.parquet as pq
 import pytest
@@ -45,13 +46,12 @@ run_job(Job.objects.get(pk={job}))
 
 def killed(job, module, name):
     """A process works on the job and is killed after `name` wrote its files."""
-    from django.db import connection
-
-    database = connection.settings_dict
-    url = f"postgresql://{database['USER']}:{database['PASSWORD']}@{database['HOST']}:{database['PORT']}/{database['NAME']}"
+    db = settings.DATABASES["default"]
+    address = f"postgresql://{db['USER']}:{quote(db['PASSWORD'])}@{db['HOST']}:{db['PORT']}/{quote(db['NAME'])}"
+    storage_url = str(settings.STORAGE_URL)
     env = os.environ | {
-        "DATABASE_URL": url,
-        "STORAGE_URL": str(settings.STORAGE_URL),
+        "DATABASE_URL": address,
+        "STORAGE_URL": storage_url,
         "DJANGO_SETTINGS_MODULE": "config.settings",
     }
     code = DIE.format(module=module, name=name, job=job.pk)
