@@ -152,6 +152,11 @@ def candidates_page(generation: Generation, ask: Asked, number: int) -> dict[str
     }  # fmt: skip
 
 
+def of_group(generation: Generation, alike: int) -> list[int]:
+    """The ids of all candidates of a group, those on other pages too."""
+    return list(Candidate.objects.filter(generation=generation, alike=alike).values_list("pk", flat=True))
+
+
 def _groups(generation: Generation, found: list[Candidate]) -> list[Group]:
     heads = {one.alike for one in found if one.alike is not None}
     own = {one.pk: one for one in found}

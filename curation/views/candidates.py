@@ -17,7 +17,7 @@ from curation import queries_candidates as queries
 from curation import queries_generations as generations
 from curation.actions import candidates as actions
 from curation.incoming import OUTPUTS_AS
-from curation.models import Candidate, Generation
+from curation.models import Generation
 from curation.views.shared import frame
 
 TEMPLATE = "curation/candidates.html"
@@ -77,7 +77,7 @@ def _ids(request: HttpRequest, found: Generation, about: str) -> list[int]:
     """Of one button: a group, one row, or what is ticked. Raises `Fault` candidate.nothing_ticked."""
     first, _, number = about.partition(" ")
     if first == "group":
-        return list(Candidate.objects.filter(generation=found, alike=_number(number)).values_list("pk", flat=True))
+        return queries.of_group(found, _number(number))
     if first and not _number(first):
         raise Http404
     ids = [_number(first)] if first else _ticked(request)
