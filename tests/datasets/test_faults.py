@@ -163,7 +163,7 @@ def test_picks_become_a_collection_with_keys_of_their_pool_and_a_way_back(cast, 
     answer = client.post(url, {"name": "Picks", "top": 8, "licence": "CC-BY-4.0"})
     found = Collection.objects.get()
     assert answer.url == found.get_absolute_url()
-    assert "There is a collection named Picks" in client.post(url, {"name": "picks", "top": 8}).content.decode()
+    assert "There is a collection named picks" in client.post(url, {"name": "picks", "top": 8}).content.decode()
     run_job(found.job)
     found.refresh_from_db()
     assert (found.rows, found.space) == (8, f"p{pool.pk}")
