@@ -7,6 +7,18 @@ from django.conf import settings
 SHARED = Path(__file__).resolve().parent.parent.parent / "shared" / "data"
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _quick_emptying():
+    """Tests that commit leave an empty database without a truncation of every table."""
+    from django.test import TransactionTestCase
+
+    from tests.emptying import teardown
+
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(TransactionTestCase, "_fixture_teardown", teardown)
+        yield
+
+
 @pytest.fixture
 def cast(db):
     from tests.cast import make_cast
