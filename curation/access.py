@@ -1,6 +1,7 @@
 """The only door to curation's objects. Strangers get 404, members without the right get 403."""
 
 from collections.abc import Iterable
+from typing import Any, TypeVar
 
 from django.core.exceptions import PermissionDenied
 from django.db import connection
@@ -28,6 +29,8 @@ from curation.models import (
     User,
 )
 from curation.rows import columns, made, width
+
+Found = TypeVar("Found")
 
 VIEW, ANNOTATE, CURATE, OWN = Role.VIEWER, Role.ANNOTATOR, Role.CURATOR, Role.OWNER
 
@@ -57,6 +60,24 @@ def team_of(user: User, team_id: int, need: Role = VIEW) -> Team:
     mine = membership(user, team_id, need)
     mine.team.mine = mine  # type: ignore[attr-defined]
     return mine.team
+
+
+def of_team(user: User, found: Found | None, need: Role) -> Found:
+    """What was looked up, with its team as the user's; the end of every door to something that a team has."""
+    if found is None:
+        raise Http404
+    owned: Any = found
+    owned.team = team_of(user, owned.team_id, need)
+    return found
+
+
+def of_task(user: User, found: Found | None, need: Role) -> Found:
+    """The same for something that a task has, as long as the task is not deleted."""
+    owned: Any = found
+    if found is None or owned.task.deleted_at is not None:
+        raise Http404
+    owned.task.team = team_of(user, owned.task.team_id, need)
+    return found
 
 
 def member(user: User, slug: str, membership_id: int) -> Membership:
@@ -177,11 +198,7 @@ def example_of(task: Task, example_id: str) -> Example:
 
 def example(user: User, example_id: int, need: Role = VIEW) -> Example:
     """An example of a task that is not deleted; a deleted example is shown, for it can be restored."""
-    found = Example.objects.select_related("task").filter(pk=example_id).first()
-    if found is None or found.task.deleted_at is not None:
-        raise Http404
-    found.task.team = team_of(user, found.task.team_id, need)
-    return found
+    return of_task(user, Example.objects.select_related("task").filter(pk=example_id).first(), need)
 
 
 def annotation(user: User, annotation_id: int, need: Role = ANNOTATE) -> Annotation:
@@ -197,19 +214,11 @@ def annotation(user: User, annotation_id: int, need: Role = ANNOTATE) -> Annotat
 
 
 def example_import(user: User, import_id: int, need: Role = VIEW) -> ExampleImport:
-    found = ExampleImport.objects.select_related("task", "job").filter(pk=import_id).first()
-    if found is None or found.task.deleted_at is not None:
-        raise Http404
-    found.task.team = team_of(user, found.task.team_id, need)
-    return found
+    return of_task(user, ExampleImport.objects.select_related("task", "job").filter(pk=import_id).first(), need)
 
 
 def bulk_change(user: User, bulk_id: int, need: Role = VIEW) -> BulkChange:
-    found = BulkChange.objects.select_related("task").filter(pk=bulk_id).first()
-    if found is None or found.task.deleted_at is not None:
-        raise Http404
-    found.task.team = team_of(user, found.task.team_id, need)
-    return found
+    return of_task(user, BulkChange.objects.select_related("task").filter(pk=bulk_id).first(), need)
 
 
 def last_change(task: Task, number: str, deeds: Iterable[str]) -> BulkChange | None:
@@ -221,20 +230,14 @@ def last_change(task: Task, number: str, deeds: Iterable[str]) -> BulkChange | N
 
 def endpoint(user: User, endpoint_id: int, need: Role = VIEW) -> Endpoint:
     """An endpoint of one of the user's teams, also an archived one: old runs name it."""
-    found = Endpoint.objects.filter(pk=endpoint_id).first()
-    if found is None:
-        raise Http404
-    found.team = team_of(user, found.team_id, need)
-    return found
+    return of_team(user, Endpoint.objects.filter(pk=endpoint_id).first(), need)
 
 
 def generation(user: User, generation_id: int, need: Role = VIEW) -> Generation:
     """A run of a task that is not deleted."""
-    found = Generation.objects.select_related("task", "endpoint", "job").filter(pk=generation_id).first()
-    if found is None or found.task.deleted_at is not None:
-        raise Http404
-    found.task.team = team_of(user, found.task.team_id, need)
-    return found
+    return of_task(
+        user, Generation.objects.select_related("task", "endpoint", "job").filter(pk=generation_id).first(), need
+    )
 
 
 def candidate(user: User, candidate_id: int, need: Role = VIEW) -> Candidate:
@@ -247,11 +250,7 @@ def candidate(user: User, candidate_id: int, need: Role = VIEW) -> Candidate:
 
 def dataset(user: User, dataset_id: int, need: Role = VIEW) -> Dataset:
     """A dataset of one of the user's teams that is not deleted."""
-    found = Dataset.objects.alive().filter(pk=dataset_id).first()
-    if found is None:
-        raise Http404
-    found.team = team_of(user, found.team_id, need)
-    return found
+    return of_team(user, Dataset.objects.alive().filter(pk=dataset_id).first(), need)
 
 
 def dataset_version(user: User, dataset_id: int, number: int, need: Role = VIEW) -> DatasetVersion:
@@ -265,8 +264,4 @@ def dataset_version(user: User, dataset_id: int, number: int, need: Role = VIEW)
 
 
 def collection(user: User, collection_id: int, need: Role = VIEW) -> Collection:
-    found = Collection.objects.alive().select_related("job").filter(pk=collection_id).first()
-    if found is None:
-        raise Http404
-    found.team = team_of(user, found.team_id, need)
-    return found
+    return of_team(user, Collection.objects.alive().select_related("job").filter(pk=collection_id).first(), need)

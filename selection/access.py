@@ -2,7 +2,7 @@
 
 from django.http import Http404
 
-from curation.access import ANNOTATE, CURATE, OWN, VIEW, team, team_of
+from curation.access import ANNOTATE, CURATE, OWN, VIEW, of_team, team, team_of
 from curation.models import Role, User
 from selection.models import Import, Pool, Preset, Run, SparseAutoencoder, Target
 
@@ -10,11 +10,7 @@ __all__ = ["ANNOTATE", "CURATE", "OWN", "VIEW", "import_", "pool", "preset", "ru
 
 
 def pool(user: User, pool_id: int, need: Role = VIEW) -> Pool:
-    found = Pool.objects.visible().select_related("team").filter(pk=pool_id).first()
-    if found is None:
-        raise Http404
-    found.team = team_of(user, found.team_id, need)
-    return found
+    return of_team(user, Pool.objects.visible().select_related("team").filter(pk=pool_id).first(), need)
 
 
 def import_(user: User, import_id: int, need: Role = VIEW) -> Import:
@@ -26,32 +22,20 @@ def import_(user: User, import_id: int, need: Role = VIEW) -> Import:
 
 
 def target(user: User, target_id: int, need: Role = VIEW) -> Target:
-    found = Target.objects.filter(pk=target_id).first()
-    if found is None:
-        raise Http404
-    found.team = team_of(user, found.team_id, need)
-    return found
+    return of_team(user, Target.objects.filter(pk=target_id).first(), need)
 
 
 def preset(user: User, preset_id: int, need: Role = VIEW) -> Preset:
-    found = Preset.objects.filter(pk=preset_id).first()
-    if found is None:
-        raise Http404
-    found.team = team_of(user, found.team_id, need)
-    return found
+    return of_team(user, Preset.objects.filter(pk=preset_id).first(), need)
 
 
 def run(user: User, run_id: int, need: Role = VIEW) -> Run:
-    found = Run.objects.filter(pk=run_id, pool__hidden=False).select_related("pool", "target", "job").first()
-    if found is None:
-        raise Http404
-    found.team = team_of(user, found.team_id, need)
-    return found
+    return of_team(
+        user, Run.objects.filter(pk=run_id, pool__hidden=False).select_related("pool", "target", "job").first(), need
+    )
 
 
 def sae(user: User, sae_id: int, need: Role = VIEW) -> SparseAutoencoder:
-    found = SparseAutoencoder.objects.select_related("pool", "job", "created_by").filter(pk=sae_id).first()
-    if found is None:
-        raise Http404
-    found.team = team_of(user, found.team_id, need)
-    return found
+    return of_team(
+        user, SparseAutoencoder.objects.select_related("pool", "job", "created_by").filter(pk=sae_id).first(), need
+    )

@@ -17,7 +17,6 @@ from curation.content.reading import read, read_id, read_source
 from curation.content.rendering import VIEWS, key_of, render, single_key
 
 JSON_MARK = b"winnow.json"  # field metadata: the column is JSON text and stands for the values in it
-_EMPTY = pa.scalar("", pa.string())
 
 
 class BadContent(NamedTuple):

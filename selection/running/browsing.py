@@ -12,7 +12,6 @@ from curation.content import Mapping as Columns
 from curation.content import columns as view_of
 from jobs.models import Job
 from selection import models
-from selection.kernels import truncated
 from selection.methods import Method, ParamsError
 from selection.running import features
 from selection.running.inputs import Inputs, take
@@ -95,6 +94,8 @@ def strongest(
 
 def _values(matrix: NDArray[Any], feature: int) -> NDArray[np.float32]:
     """float32[rows]: what each stored row has of one feature; 0 where it does not fire or was cut off."""
+    from selection.kernels import truncated  # compiled, and only asked for here
+
     held = truncated.unpack(matrix)
     found: NDArray[np.float32] = np.where(held.index == feature, held.value, np.float32(0)).max(axis=1, initial=0)
     return found

@@ -164,7 +164,7 @@ def test_the_web_process_never_loads_the_heavy_libraries():
     code = (
         "import sys; from config.boot import boot; boot(services=False);"
         "import config.wsgi, config.urls; from django.urls import get_resolver; get_resolver().url_patterns;"
-        "heavy = {'torch', 'faiss', 'transformers', 'sentence_transformers', 'sklearn', 'datasets'};"
+        "heavy = {'torch', 'faiss', 'transformers', 'sentence_transformers', 'sklearn', 'datasets', 'numba', 'scipy', 'pandas'};"
         "found = sorted(heavy & set(sys.modules)); print(found); sys.exit(bool(found))"
     )
     done = subprocess.run(

@@ -9,15 +9,18 @@ Pure: no Django. Weights lie in the layout of sparsify (`cfg.json`, `sae.safeten
 
 from functools import lru_cache
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from selection.encoders.sae import files
 from selection.encoders.sae.files import folder_of, identity
-from selection.encoders.sae.model import TopKSAE
+
+if TYPE_CHECKING:
+    from selection.encoders.sae.model import TopKSAE
 
 __all__ = ["TopKSAE", "files", "folder_of", "identity", "load"]
 
 
-def load(name: str, device: str = "auto", *, fetch: bool = True) -> TopKSAE:
+def load(name: str, device: str = "auto", *, fetch: bool = True) -> "TopKSAE":
     """The autoencoder, one a process for the same files and device.
 
     `name`: a folder, "owner/repo" or "owner/repo:hookpoint" of the hub, or "sae-" and 12 hex digits, which
@@ -30,5 +33,14 @@ def load(name: str, device: str = "auto", *, fetch: bool = True) -> TopKSAE:
 
 
 @lru_cache(maxsize=4)
-def _load(folder: str, named: str, device: str) -> TopKSAE:
+def _load(folder: str, named: str, device: str) -> "TopKSAE":
     return files.read(Path(folder)).to(device)
+
+
+def __getattr__(name: str) -> Any:
+    """`TopKSAE` comes with compiled kernels: the web process names autoencoders and never loads one."""
+    if name == "TopKSAE":
+        from selection.encoders.sae.model import TopKSAE
+
+        return TopKSAE
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -9,14 +9,16 @@ import json
 import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from selection.encoders.base import EncoderError
 from selection.encoders.files import Kind, files_digest
 from selection.encoders.files import folder_of as model_folder
-from selection.encoders.sae.model import TopKSAE
+
+if TYPE_CHECKING:
+    from selection.encoders.sae.model import TopKSAE
 
 CONFIG, WEIGHTS, OWN, FOREIGN = "cfg.json", "sae.safetensors", "winnow.json", "sae_weights.safetensors"
 NAMED = re.compile(r"sae-[0-9a-f]{12}")
@@ -90,7 +92,7 @@ def identity_of_folder(folder: Path) -> str:
     return f"sae-{files_digest(folder).hex()[:12]}"
 
 
-def read(folder: Path) -> TopKSAE:
+def read(folder: Path) -> "TopKSAE":
     """On the CPU, in float32. Also reads the layout of sae-lens. Raises `EncoderError`."""
     config = read_json(folder / CONFIG)
     if (folder / FOREIGN).is_file():
@@ -116,6 +118,8 @@ def read(folder: Path) -> TopKSAE:
     mean = np.asarray(own["mean"], np.float32) if own.get("mean") else None
     layer = own.get("layer")
     layer = hookpoint_layer(folder.name) if layer is None else layer
+    from selection.encoders.sae.model import TopKSAE  # brings compiled kernels, which only a worker needs
+
     return TopKSAE(
         arrays["encoder.weight"], arrays["encoder.bias"], arrays["W_dec"], arrays["b_dec"], whole(config, "k"),
         identity=identity_of_folder(folder), model=str(own.get("model", "")),
@@ -131,7 +135,7 @@ def hookpoint_layer(name: str) -> int | None:
     return int(found[1]) if found else None
 
 
-def save(sae: TopKSAE, folder: Path, facts: Mapping[str, Any] | None = None) -> Path:
+def save(sae: "TopKSAE", folder: Path, facts: Mapping[str, Any] | None = None) -> Path:
     """Write cfg.json, sae.safetensors and winnow.json into `folder`; what was there is replaced only when all is made.
 
     `facts` go into winnow.json beside model, layer, mean and scale. Raises `EncoderError` where it cannot be written.
