@@ -6,4 +6,4 @@ class JobsConfig(AppConfig):
     verbose_name = "Background work"
 
     def ready(self) -> None:
-        from jobs import faults  # noqa: F401  (registers the texts)
+        from jobs import faults, schedules  # noqa: F401  (register the texts, and what the tick fires)

@@ -38,5 +38,45 @@ register(
             "Start a new one if you want it done again.",
             status=409,
         ),
+        "schedule.overlaps": Text(
+            "The time before was still running",
+            "It was due while the work that it had started before was not finished, so it was left out.",
+            "Give it more time between two, or let it wait instead.",
+            status=409,
+        ),
+        "schedule.too_many_wait": Text(
+            "Too many wait already",
+            "{most} times that it was due wait for the work of the first one.",
+            "Look at what holds it up, or give it more time between two.",
+            status=409,
+        ),
+        "schedule.paused_meanwhile": Text(
+            "The schedule was stopped",
+            "It waited for the work before it, and the schedule was paused or deleted meanwhile.",
+            "Run it now if you want it all the same.",
+            status=409,
+        ),
+        "schedule.running": Text(
+            "It is running already",
+            "The work that {name} started last has not finished.",
+            "Wait for its end, or cancel it first.",
+            status=409,
+        ),
+        "schedule.no_kind": Text(
+            "This server does not know the work",
+            "The schedule starts “{kind}”, which this version of Winnow does not have.",
+            "Restart beat and the workers with the same version as the web server.",
+        ),
+        "schedule.job_gone": Text(
+            "Its work was deleted",
+            "What this firing had started was deleted before it ended.",
+            "Run it now if you want it done again.",
+        ),
+        "schedule.error": Text(
+            "Winnow met an error that it does not know",
+            "The work could not be started.",
+            "Run it now to try once more. If it fails again, give the error id {error_id} to whoever runs "
+            "this installation: the log holds the details under it.",
+        ),
     }
 )

@@ -197,3 +197,5 @@ class Worker(models.Model):
 
 
 BUMP = F("version") + 1
+
+from jobs.models_schedules import Firing, Schedule  # noqa: E402, F401  (Django looks for models here)
