@@ -57,6 +57,16 @@ dev: setup ## The app, workers and beat with reloading, without the demo data
 stop: ## Stop the embedded PostgreSQL and Valkey
 	@test -x $(PY) && $(PY) -m config.services stop || echo "Nothing was started here."
 
+consumers: setup $(VENV)-consumers/.made ## The programs that train read what Winnow writes, in an environment of their own
+	@$(PY) -m pytest -q tests/consumers
+
+$(VENV)-consumers/.made: requirements/consumers.lock requirements/consumers-bare.lock
+	@test -x $(@D)/bin/python || $(PYTHON) -m venv $(@D)
+	@echo "Installing what reads the exports (once, a few minutes) …"
+	@$(@D)/bin/python -m pip install -qq --disable-pip-version-check -r requirements/consumers.lock
+	@$(@D)/bin/python -m pip install -qq --disable-pip-version-check --no-deps -r requirements/consumers-bare.lock
+	@touch $@
+
 bench: setup ## Speed and memory: every benchmark, figures under benchmarks/results/
 	@for what in imports "methods pair" "methods bm25" encoders run_overhead; do echo "== $$what"; $(PY) -m benchmarks.$$what || exit 1; done
 
@@ -68,11 +78,13 @@ lock: setup ## Resolve the lock files again from pyproject.toml
 	$(VENV)/bin/pip-compile $$O --extra cpu -o requirements/cpu.lock pyproject.toml && \
 	$(VENV)/bin/pip-compile $$O --extra gpu -c requirements/cpu.lock -o requirements/gpu.lock pyproject.toml && \
 	$(VENV)/bin/pip-compile $$O --extra cpu --extra dev -c requirements/cpu.lock -o requirements/dev.lock pyproject.toml
+	@O="--quiet --strip-extras --no-emit-index-url --no-emit-trusted-host --no-emit-find-links"; \
+	$(VENV)/bin/pip-compile $$O -c requirements/cpu.lock -o requirements/consumers.lock requirements/consumers.in
 	@sed -i 's/^\(torch==[0-9.]*\)+.*/\1/' requirements/*.lock  # the build (CPU or CUDA) is the machine's, not the lock's
 
 clean: stop ## Remove the environment and everything under var/ (pools, runs, databases)
 	@# As root the database lies in a private folder elsewhere, to which var/postgres is a link.
 	@test ! -L var/postgres || rm -rf "$$(readlink var/postgres)"
-	rm -rf $(VENV) var
+	rm -rf $(VENV) $(VENV)-consumers var
 
-.PHONY: help demo test setup lint fmt browser dev stop bench quality lock clean
+.PHONY: help demo test setup lint fmt browser dev stop consumers bench quality lock clean

@@ -22,7 +22,7 @@ from curation import parts
 from curation.datasets.provenance import SCHEMA as PROVENANCE
 from curation.datasets.provenance import provenance
 from curation.datasets.rows import Row
-from curation.formats.training import TRAINING, Format, Record, Unfit, companions, write_file
+from curation.formats.training import TRAINING, Format, Record, Shape, Unfit, companions, survey, together, write_file
 from curation.models import DatasetVersion
 
 Told = Callable[[int], None]
@@ -81,13 +81,18 @@ def write_folder(version: DatasetVersion, format: str, folder: Path, told: Told 
         raise Fault("dataset.format", format=format, known=", ".join(TRAINING))
     chosen, made = TRAINING[format], Made()
     writer = _Writer(version, chosen, folder, made, told)
-    files = writer.tasks() if chosen.suffix == "json" else writer.splits()
+    files: dict[str, str] = {}
+    shapes: dict[str, Shape] = {}
+    if chosen.suffix == "json":
+        writer.tasks()
+    else:
+        files, shapes = writer.splits()
     if version.rows and not sum(made.rows.values()):
         reason = made.first[0]["why"] if made.first else "nothing was left"
         raise Fault(
             "dataset.nothing_fits", name=str(version), rows=f"{version.rows:,}", format=chosen.title, reason=reason
         )
-    for name, text in companions(format, slugify(version.dataset.name) or "dataset", files).items():
+    for name, text in companions(format, slugify(version.dataset.name) or "dataset", files, shapes).items():
         writer.text(name, text)
     with writer.file("provenance.parquet") as out:
         _provenance(version, out, told)
@@ -117,17 +122,32 @@ class _Writer:
         with self.file(name) as out:
             out.write(text.encode())
 
-    def splits(self) -> dict[str, str]:
-        """One file a split; {split: name}."""
-        files = {}
-        for split in splits_of(self.version):
+    def splits(self) -> tuple[dict[str, str], dict[str, Shape]]:
+        """One file a split: {split: name} and {split: shape}."""
+        files, names = {}, splits_of(self.version)
+        beside = ("source", "licence", "tags") if self.format.suffix in ("csv", "parquet") else ()
+        shapes = together({one: survey(self.format, self.surveyed(one), beside=beside) for one in names})
+        for split in names:
             name = f"{split}.{self.format.suffix}"
-            beside = ("source", "licence", "tags") if self.format.suffix in ("csv", "parquet") else ()
             with self.file(name) as out:
-                count = write_file(out, self.format, self.records(split), beside=beside, on_unfit=self.made.refused)
-            self.made.rows[split] = count
+                self.made.rows[split] = write_file(
+                    out,
+                    self.format,
+                    self.records(split),
+                    beside=beside,
+                    on_unfit=self.made.refused,
+                    shape=shapes[split],
+                )
             files[split] = name
-        return files
+        return files, shapes
+
+    def surveyed(self, split: str) -> Iterator[Record]:
+        """The records that `records` gives, without a word about those that are left out."""
+        for number, row in enumerate(parts.rows(self.version.parts, split), 1):
+            if number % 1_000 == 0:
+                self.told(self.done)  # so that a job that is stopped notices it
+            if row.desirable is not False or self.format.name in WITH_UNDESIRABLE:
+                yield row.record()
 
     def records(self, split: str, origin: str | None = None) -> Iterator[Record]:
         held = self.version.parts
@@ -141,7 +161,7 @@ class _Writer:
                 continue
             yield record
 
-    def tasks(self) -> dict[str, str]:
+    def tasks(self) -> None:
         """Natural Instructions: one file a task and split, in a folder of the split."""
         heads = {one["origin"]: one for one in _heads(self.version.sources)}
         for split in splits_of(self.version):
@@ -160,7 +180,6 @@ class _Writer:
                         out, self.format, _chained(first, records), head={k: v for k, v in head.items() if k != "Instances"},
                         on_unfit=self.made.refused,
                     )  # fmt: skip
-        return {}
 
 
 def _heads(sources: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:

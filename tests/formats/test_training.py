@@ -11,7 +11,17 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from curation.content import Content, Message
-from curation.formats.training import TRAINING, Record, Unfit, alternatives, companions, read_file, write_file
+from curation.formats.training import (
+    TRAINING,
+    Record,
+    Unfit,
+    alternatives,
+    companions,
+    read_file,
+    survey,
+    together,
+    write_file,
+)  # fmt: skip
 
 NAMES = sorted(TRAINING)
 GOLDEN = Path(__file__).parent / "golden_training.json"
@@ -249,10 +259,85 @@ def test_parquet_columns_are_text_whatever_the_first_rows_hold():
     assert "tags" in schema.names
 
 
+def shape_of(name, *records):
+    return survey(TRAINING[name], records)
+
+
 def test_companions_name_the_files_and_their_columns():
-    made = companions("sharegpt", "ours", {"train": "train.jsonl", "test": "test.jsonl"})
+    """A column that a file does not have is not named: LLaMA-Factory stops at it."""
+    shapes = together({"train": shape_of("sharegpt", PLAIN, TWO), "test": shape_of("sharegpt", PLAIN)})
+    made = companions("sharegpt", "ours", {"train": "train.jsonl", "test": "test.jsonl"}, shapes)
     info = json.loads(made["dataset_info.json"])
     assert info["ours"]["file_name"] == "train.jsonl"
-    assert info["ours_test"]["columns"]["messages"] == "conversations"
+    assert info["ours"]["columns"] == {"messages": "conversations", "system": "system", "tools": "tools"}
+    assert info["ours_test"]["columns"] == {"messages": "conversations", "system": "system"}
     assert 'path: "train.jsonl"' in made["axolotl.yml"]
-    assert companions("csv", "ours", {"train": "train.csv"}) == {}
+    assert companions("csv", "ours", {"train": "train.csv"}, {"train": shape_of("csv", PLAIN)}) == {}
+
+
+def test_llama_factory_is_told_of_pairs_only_where_they_are_texts():
+    files = {"train": "train.jsonl"}
+    assert (
+        "ranking"
+        in companions("preference", "ours", files, {"train": shape_of("preference", PLAIN)})["dataset_info.json"]
+    )
+    assert companions("preference", "ours", files, {"train": shape_of("preference", PLAIN, TWO)}) == {}
+    called = companions("messages", "ours", files, {"train": shape_of("messages", PLAIN, TWO)})["dataset_info.json"]
+    assert json.loads(called)["ours"]["formatting"] == "openai"
+
+
+@pytest.mark.parametrize("name", ["prompt_completion", "preference", "kto"])
+def test_prompts_of_a_file_are_all_texts_or_all_messages(name):
+    kinds = {}
+    for label, records in (("texts", [PLAIN] * 3), ("mixed", [PLAIN, PLAIN, TWO])):
+        out = io.BytesIO()
+        write_file(out, TRAINING[name], records, shape=survey(TRAINING[name], records))
+        kinds[label] = {type(json.loads(line)["prompt"]) for line in out.getvalue().splitlines()}
+    assert kinds == {"texts": {str}, "mixed": {list}}
+
+
+@pytest.mark.parametrize("name", ["messages", "alpaca", "sharegpt", "csv"])
+def test_rows_that_show_a_column_go_first_and_none_is_lost_or_doubled(name):
+    """Readers learn the columns from the first block; the order of the others stays."""
+    records = [replace(PLAIN, key=f"row-{n:02d}", content=replace(PLAIN.content, input=f"{n}")) for n in range(20)]
+    last = (
+        TWO
+        if name != "alpaca"
+        else replace(TWO, content=Content("chat", "", messages=(ASKED, Message("assistant", "b"))))
+    )
+    fmt, out = TRAINING[name], io.BytesIO()
+    shape = survey(fmt, [*records, last])
+    assert write_file(out, fmt, [*records, last], shape=shape) == 21
+    rows = [fmt.write(one) for one in read_file(io.BytesIO(out.getvalue()), fmt)]
+    expected = [fmt.write(one) for one in [records[0], last, *records[1:]]]
+    assert [{k: v or None for k, v in row.items()} for row in rows] == [
+        {k: v or None for k, v in row.items()} for row in expected
+    ]
+
+
+def test_columns_of_text_that_another_split_has_are_said_in_the_first_row():
+    shapes = together({"train": shape_of("alpaca", PLAIN), "test": shape_of("alpaca", ONE)})
+    out = io.BytesIO()
+    write_file(out, TRAINING["alpaca"], [PLAIN, PLAIN], shape=shapes["train"])
+    first, second = (json.loads(line) for line in out.getvalue().splitlines())
+    assert first["system"] == ""
+    assert "system" not in second
+
+
+def test_a_column_of_numbers_shows_its_text_first():
+    """pandas takes a block of numbers for numbers, and stops at the text that comes later."""
+    rows = [
+        replace(PLAIN, content=replace(PLAIN.content, outputs=(text,)))
+        for text in ("1", "2.5", "NA", "true", "Bonjour")
+    ]
+    shape = survey(TRAINING["csv"], rows)
+    assert [record.content.outputs for record in shape.first.values()] == [("1",), ("Bonjour",)]
+
+
+def test_calls_of_tools_are_name_and_arguments_in_sharegpt():
+    row = TRAINING["sharegpt"].write(TWO)
+    [call] = [turn for turn in row["conversations"] if turn["from"] == "function_call"]
+    assert json.loads(call["value"]) == [{"name": "add", "arguments": {"a": 1}}]
+    back = TRAINING["sharegpt"].read(row).content.messages[1]
+    assert back.extra["tool_calls"][0]["function"]["name"] == "add"
+    assert json.loads(back.extra["tool_calls"][0]["function"]["arguments"]) == {"a": 1}

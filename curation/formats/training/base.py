@@ -23,7 +23,8 @@ class Record:
 
     `chosen` and `rejected` are two answers to the same prompt, of which people or a judge took the first (None: it is
     no preference). `desirable`: whether the answer is one to learn (KTO); None where nobody said. `tools`: schemas of
-    the tools that a chat may call. `beside` goes along as further columns.
+    the tools that a chat may call. `beside` goes along as further columns. `turns`: where a format takes texts or lists
+    of messages, write messages, as the other rows of the file need them.
     """
 
     key: str = ""
@@ -33,6 +34,7 @@ class Record:
     desirable: bool | None = None
     tools: tuple[Json, ...] = ()
     beside: Mapping[str, Any] = field(default_factory=dict)
+    turns: bool = False
 
 
 Outputs = Literal["first", "each"]

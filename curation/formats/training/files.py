@@ -14,7 +14,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from curation.content.jsontext import dumps, loads
-from curation.formats.training.base import Format, Json, Outputs, Record, Unfit, alternatives
+from curation.formats.training.base import Format, Json, Outputs, Record, Unfit
+from curation.formats.training.shape import Shape, filled, fitted, ordered, several
 from curation.formats.writing import write_rows
 
 BATCH = 4_096
@@ -27,15 +28,16 @@ OnUnfit = Callable[[Record, Unfit], None]
 def write_file(
     out: IO[bytes], format: Format, records: Iterable[Record], *,  # noqa: A002  (the word people use)
     head: Mapping[str, Any] | None = None, beside: Sequence[str] = (), outputs: Outputs = "each",
-    on_unfit: OnUnfit | None = None,
+    on_unfit: OnUnfit | None = None, shape: Shape | None = None,
 ) -> int:  # fmt: skip
     """Writes the records and returns how many rows stand in the file.
 
     head: of Natural Instructions, the task's fields before its instances. beside: columns that go along, in order.
     outputs: what becomes of a record with several answers, where the format takes one. on_unfit(record, why) is told
-    of records that do not fit; without it the first one raises `Unfit`.
+    of records that do not fit; without it the first one raises `Unfit`. shape: what a `survey` of the same records said;
+    without it rows come in their order, each in the form that is the shortest for it.
     """
-    rows = _rows(format, records, beside, outputs, on_unfit)
+    rows = _rows(format, records, shape or Shape(), beside=beside, outputs=outputs, on_unfit=on_unfit)
     if format.suffix == "json":
         return _natural(out, rows, head or {})
     if format.suffix == "parquet":
@@ -46,20 +48,21 @@ def write_file(
 
 
 def _rows(
-    format: Format, records: Iterable[Record], beside: Sequence[str], outputs: Outputs,  # noqa: A002
+    format: Format, records: Iterable[Record], shape: Shape, *, beside: Sequence[str], outputs: Outputs,  # noqa: A002
     on_unfit: OnUnfit | None,
 ) -> Iterator[Json]:  # fmt: skip
-    several = format.suffix in ("json", "csv", "parquet")  # these hold all the answers of a row
-    for record in records:
-        for one in (record,) if several else alternatives(record, outputs):
-            try:
-                row = format.write(one)
-            except Unfit as why:
-                if on_unfit is None:
-                    raise
-                on_unfit(one, why)
-                continue
-            yield row | {name: one.beside.get(name) for name in beside}
+    begun = False
+    for record in ordered(several(format, records, outputs), shape):
+        try:
+            row = format.write(fitted(record, shape))
+        except Unfit as why:
+            if on_unfit is None:
+                raise
+            on_unfit(record, why)
+            continue
+        if not begun:
+            row, begun = filled(row, shape), True
+        yield row | {name: record.beside.get(name) for name in beside}
 
 
 def _csv(out: IO[bytes], rows: Iterable[Json], columns: Sequence[str]) -> int:
@@ -146,17 +149,23 @@ def _read_rows(source: IO[bytes], format: Format) -> Iterator[Mapping[str, Any]]
             yield row
 
 
-def companions(format: str, name: str, files: Mapping[str, str]) -> dict[str, str]:  # noqa: A002
+def companions(
+    format: str,  # noqa: A002
+    name: str,
+    files: Mapping[str, str],
+    shapes: Mapping[str, Shape],
+) -> dict[str, str]:
     """Files for the programs that train: `dataset_info.json` of LLaMA-Factory and a piece of an Axolotl config.
 
-    `files`: path of each split ("train" first). Empty for formats that neither program reads.
+    `files`: path of each split ("train" first); `shapes`: of the same splits. Empty for formats that neither reads.
     """
     made: dict[str, str] = {}
-    if format in LLAMA_FACTORY:
-        info = {
-            name if split == "train" else f"{name}_{split}": {"file_name": path} | LLAMA_FACTORY[format]
-            for split, path in files.items()
-        }
+    info = {
+        name if split == "train" else f"{name}_{split}": {"file_name": path} | facts
+        for split, path in files.items()
+        if (facts := _llama_factory(format, shapes[split]))
+    }
+    if info:
         made["dataset_info.json"] = json.dumps(info, indent=2, ensure_ascii=False) + "\n"
     if format in AXOLOTL:
         lines = ["datasets:"]
@@ -170,22 +179,32 @@ def companions(format: str, name: str, files: Mapping[str, str]) -> dict[str, st
     return made
 
 
+def _llama_factory(format: str, shape: Shape) -> Json | None:  # noqa: A002
+    """The entry of a file. A column that is named and not there stops LLaMA-Factory, so it names those of the file."""
+    found = LLAMA_FACTORY.get(format)
+    if found is None or (shape.turns and format in TEXT_ALONE):
+        return None
+    columns = {role: column for role, column in found["columns"].items() if column in shape.columns}
+    calls = {"formatting": "openai"} if format == "messages" and shape.calls else {}
+    return found | {"columns": columns} | calls
+
+
+TEXT_ALONE = ("prompt_completion", "preference", "kto")  # LLaMA-Factory takes lists of messages in none of these
 _TAGS = {
-    "role_tag": "role",
-    "content_tag": "content",
-    "user_tag": "user",
-    "assistant_tag": "assistant",
-    "system_tag": "system",
-}
+    "role_tag": "role", "content_tag": "content", "user_tag": "user", "assistant_tag": "assistant",
+    "observation_tag": "tool", "function_tag": "function_call", "system_tag": "system",
+}  # fmt: skip
 LLAMA_FACTORY: dict[str, dict[str, Any]] = {
     "alpaca": {
         "columns": {"prompt": "instruction", "query": "input", "response": "output", "system": "system", "history": "history"}
     },
-    "messages": {"formatting": "sharegpt", "columns": {"messages": "messages"}, "tags": _TAGS},
+    "messages": {"formatting": "sharegpt", "columns": {"messages": "messages", "tools": "tools"}, "tags": _TAGS},
     "sharegpt": {
         "formatting": "sharegpt", "columns": {"messages": "conversations", "system": "system", "tools": "tools"},
     },
+    "prompt_completion": {"columns": {"prompt": "prompt", "response": "completion"}},
     "preference": {"ranking": True, "columns": {"prompt": "prompt", "chosen": "chosen", "rejected": "rejected"}},
+    "kto": {"columns": {"prompt": "prompt", "response": "completion", "kto_tag": "label"}},
 }  # fmt: skip
 AXOLOTL: dict[str, list[str]] = {
     "alpaca": ["type: alpaca"],

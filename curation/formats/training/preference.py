@@ -26,7 +26,7 @@ class Preference:
         if record.chosen == record.rejected:
             raise Unfit("rejected", "equals the chosen answer")
         content = record.content
-        if content.kind == "single" and not content.system:
+        if content.kind == "single" and not content.system and not record.turns:
             asked = "\n\n".join(part for part in (content.instruction, content.input) if part)
             return {"prompt": asked, "chosen": record.chosen, "rejected": record.rejected}
         return {

@@ -20,7 +20,10 @@ IN = {
 
 
 class ShareGpt:
-    """A call of tools is a turn `function_call` whose value is JSON; what the tool said is an `observation`."""
+    """A call of tools is a turn `function_call` whose value is JSON; what the tool said is an `observation`.
+
+    Calls are a list of `name` and `arguments`, as LLaMA-Factory takes them apart; their ids have no place here.
+    """
 
     name: ClassVar[str] = "sharegpt"
     title: ClassVar[str] = "ShareGPT"
@@ -62,10 +65,33 @@ def _out(turn: Json, number: int) -> Json:
     if calls:
         if turn["content"]:
             raise Unfit(f"messages[{number}]", "both speaks and calls tools, which ShareGPT has no place for")
-        return {"from": "function_call", "value": dumps(calls)}
+        return {"from": "function_call", "value": dumps([_called(one) for one in calls])}
     if role not in OUT:
         raise Unfit(f"messages[{number}].role", f"is {role}, which ShareGPT has no place for")
     return {"from": OUT[role], "value": turn["content"]}
+
+
+def _called(call: Any) -> Any:
+    """name and arguments of a call as OpenAI has it; arguments that are the text of an object become the object."""
+    found = call.get("function", call) if isinstance(call, Mapping) else call
+    if not isinstance(found, Mapping) or set(found) != {"name", "arguments"}:
+        return call
+    given = found["arguments"]
+    if isinstance(given, str):
+        try:
+            opened = loads(given)
+        except ValueError:
+            opened = None
+        given = opened if isinstance(opened, Mapping) else given
+    return {"name": found["name"], "arguments": given}
+
+
+def _call(found: Json) -> Json:
+    if set(found) != {"name", "arguments"}:
+        return found
+    given = found["arguments"]
+    function = {"name": found["name"], "arguments": given if isinstance(given, str) else dumps(given)}
+    return {"type": "function", "function": function}
 
 
 def _calls(said: str, at: str) -> list[Json]:
@@ -76,4 +102,4 @@ def _calls(said: str, at: str) -> list[Json]:
     found = value if isinstance(value, list) else [value]
     if not found or not all(isinstance(one, Mapping) for one in found):
         raise Unfit(f"{at}.value", "must be an object or a list of objects")
-    return [dict(one) for one in found]
+    return [_call(dict(one)) for one in found]
