@@ -8,7 +8,7 @@ import ipaddress
 import socket
 import ssl
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import IO, Any
 from urllib.parse import quote, urljoin, urlsplit, urlunsplit
 
@@ -155,6 +155,33 @@ def download(url: str, into: IO[bytes], *, max_bytes: int, seconds: float = 3600
             except ValueError:  # of urlsplit and httpcore: spaces, brackets, letters that no host has
                 raise Fault("net.failed", url=url, why="it is not an address") from None
     raise Fault("net.failed", url=url, why=f"it led through more than {REDIRECTS} redirects")
+
+
+def post(url: str, body: bytes, headers: Mapping[str, str], *, seconds: float = 20.0) -> tuple[int, float | None]:
+    """Send a few bytes; returns the status of the answer, and the seconds that it asks to wait (Retry-After), if any.
+
+    Redirects are not followed, and of the answer nothing else is read. Raises `Fault` net.refused, net.failed.
+    """
+    deadline = time.monotonic() + seconds
+    timeouts = {"connect": min(10.0, seconds), "read": seconds, "write": seconds, "pool": seconds}
+    backend = GuardedBackend(deadline)
+    try:
+        if urlsplit(url).scheme not in {"http", "https"} or not urlsplit(url).hostname:
+            raise Fault("net.refused", host=url[:100], why="not an http or https address")
+        with (
+            httpcore.ConnectionPool(ssl_context=ssl.create_default_context(), network_backend=backend) as pool,
+            pool.stream(
+                "POST", _ascii(url), headers=[("User-Agent", "winnow"), ("Connection", "close"), *headers.items()],
+                content=body, extensions={"timeout": timeouts},
+            ) as answer,
+        ):  # fmt: skip
+            pause = next((value for name, value in answer.headers if name.lower() == b"retry-after"), b"")
+            return answer.status, min(float(pause), 3600.0) if pause.isdigit() else None
+    except TROUBLE as error:
+        why = "it took too long" if time.monotonic() >= deadline else str(error) or type(error).__name__
+        raise Fault("net.failed", url=url, why=why) from None
+    except ValueError:
+        raise Fault("net.failed", url=url, why="it is not an address") from None
 
 
 def _ascii(url: str) -> str:

@@ -1,6 +1,7 @@
 """What curation does in the background: one file a kind of work."""
 
 from curation.handlers import (
+    alerts,
     arranging,
     candidates,
     collecting,
@@ -13,6 +14,7 @@ from curation.handlers import (
 )
 
 __all__ = [
+    "alerts",
     "arranging",
     "candidates",
     "collecting",

@@ -1,3 +1,4 @@
+from curation.models.alert import Alert, AlertDelivery
 from curation.models.assist import Assist, PreferencePair
 from curation.models.audit import AuditEvent
 from curation.models.collection import Collection
@@ -22,6 +23,8 @@ from curation.models.token import ApiToken, IdempotentWrite, Scope
 from curation.models.user import User
 
 __all__ = [
+    "Alert",
+    "AlertDelivery",
     "Annotation",
     "ApiToken",
     "Assist",
