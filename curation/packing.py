@@ -1,4 +1,4 @@
-"""A version as a folder of one training format: splits, companions, run.json, provenance.parquet, README.md.
+"""A version as a folder of one training format: splits, companions, run.json, provenance.parquet, the card.
 
 Rows are read and written as they come; the same version gives the same files on every machine.
 """
@@ -23,6 +23,10 @@ from curation.datasets.provenance import SCHEMA as PROVENANCE
 from curation.datasets.provenance import provenance
 from curation.datasets.rows import Row
 from curation.formats.training import TRAINING, Format, Record, Shape, Unfit, companions, survey, together, write_file
+from curation.hub.card import readme
+from curation.hub.croissant import croissant
+from curation.hub.facts import of_version
+from curation.hub.features import layout
 from curation.models import DatasetVersion
 
 Told = Callable[[int], None]
@@ -30,20 +34,6 @@ WITH_UNDESIRABLE = ("kto", "csv", "parquet")  # the others would teach what was 
 KEPT = 20  # rows that do not fit, told by name
 EPOCH = (1980, 1, 1, 0, 0, 0)
 CHUNK = 1 << 20
-
-
-def no_card(version: DatasetVersion) -> str:
-    """README.md until something better is put in its place (`CARD`)."""
-    dataset = version.dataset
-    return f"# {dataset.name}\n\n{dataset.description}\n\nVersion {version.number}, {version.rows:,} rows.\n"
-
-
-# What writes the card of a version. Set by whoever makes cards.
-CARD: list[Callable[[DatasetVersion], str]] = [no_card]
-
-
-def card(version: DatasetVersion) -> str:
-    return CARD[-1](version)
 
 
 @dataclass(slots=True)
@@ -96,7 +86,7 @@ def write_folder(version: DatasetVersion, format: str, folder: Path, told: Told 
         writer.text(name, text)
     with writer.file("provenance.parquet") as out:
         _provenance(version, out, told)
-    writer.text("README.md", card(version))
+    writer.cards()
     exported = {
         "format": format,
         "rows": made.rows,
@@ -121,6 +111,15 @@ class _Writer:
     def text(self, name: str, text: str) -> None:
         with self.file(name) as out:
             out.write(text.encode())
+
+    def cards(self) -> None:
+        """README.md and croissant.json: what the files that are there hold."""
+        facts = of_version(self.version)
+        lies = layout(self.folder, self.format.name, self.format.suffix, self.made.rows, self.made.files)
+        names = [name for split in lies.splits for name in split.files]
+        sizes = {name: ((self.folder / name).stat().st_size, self.made.files[name]) for name in names}
+        self.text("croissant.json", croissant(facts, lies, sizes))
+        self.text("README.md", readme(facts, lies))
 
     def splits(self) -> tuple[dict[str, str], dict[str, Shape]]:
         """One file a split: {split: name} and {split: shape}."""
