@@ -5,7 +5,8 @@ class SelectionConfig(AppConfig):
     name = "selection"
 
     def ready(self) -> None:
-        from selection import deeds, faces, faults, handlers, origins  # noqa: F401  (register words, faces and kinds of jobs)
+        # Words, faces, kinds of jobs and of schedules.
+        from selection import deeds, faces, faults, handlers, origins, schedule_kinds  # noqa: F401
         from selection.encoders.sae import files
         from selection.running import saes
 

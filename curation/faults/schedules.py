@@ -30,6 +30,11 @@ register(
         "schedule.webhook": Text(
             "This is no address for a webhook", "{url} {why}.", "Enter an address that begins with https:// or http://."
         ),
+        "schedule.generation": Text(
+            "The generation ended without a candidate",
+            "It is {state}: {why}",
+            "Open the generation to mend what stopped it, then resume it there.",
+        ),
         "alert.refused": Text(
             "The message about a failed schedule was refused",
             "{to} answered: {why}.",

@@ -17,7 +17,7 @@ from jobs import actions as jobs
 from jobs.models import Job
 from selection import picked, store
 from selection.actions import ordering
-from selection.models import Run
+from selection.models import Pick, Run
 
 INLINE = 5_000  # picks that are sent while the person waits; more are sent by a job
 KIND = "run.send"
@@ -49,6 +49,16 @@ def send_to(
     return chosen, send(run=run, task=chosen, by=by, top=top, outputs_as=outputs_as, order=order)
 
 
+@transaction.atomic
+def later(*, run: Run, task: Task, by: User | None, outputs_as: str, beyond: Run | None = None) -> Job:
+    """All picks by a job, however few; without those of the run `beyond` where one is given."""
+    params = {
+        "run": run.pk, "task": task.pk, "by": by.pk if by else None, "top": run.picks_count, "outputs_as": outputs_as,
+        "beyond": beyond.pk if beyond else None,
+    }  # fmt: skip
+    return jobs.start(kind=KIND, params=params, lane=run.team.lane, interactive=False)
+
+
 def then_order(task: Task, by: User | None, order: str) -> None:
     """Start the order that was asked for. What stands in its way (too few examples, an order on its way) leaves the queue
     as it is: the picks are in all the same.
@@ -62,13 +72,13 @@ def then_order(task: Task, by: User | None, order: str) -> None:
 @transaction.atomic
 def bring_in(
     *, run: Run, task: Task, by: User | None, top: int, outputs_as: str, job: int | None = None,
-    progress: Callable[[int], None] | None = None,
+    progress: Callable[[int], None] | None = None, beyond: int | None = None,
 ) -> Added:  # fmt: skip
     """The rows themselves. Picks whose key the task has already are left as they are there.
 
-    `progress` is told how many are on their way; what it raises ends all.
+    `beyond`: a run whose picks are left out. `progress` is told how many are on their way; what it raises ends all.
     """
-    rows: Iterable[NewExample] = islice(_rows(run, task, outputs_as, job), top)
+    rows: Iterable[NewExample] = islice(_rows(run, task, outputs_as, job, beyond), top)
     if progress is not None:
         rows = _told(rows, progress)
     added = add_examples(task=task, rows=rows, by=by, origin=Example.Origin.RUN)
@@ -86,8 +96,11 @@ def _told(rows: Iterable[NewExample], progress: Callable[[int], None]) -> Iterat
         yield row
 
 
-def _rows(run: Run, task: Task, outputs_as: str, job: int | None) -> Iterator[NewExample]:
+def _rows(
+    run: Run, task: Task, outputs_as: str, job: int | None, beyond: int | None = None
+) -> Iterator[NewExample]:  # fmt: skip
     make = maker(task, outputs_as, str(run))
+    had = set(Pick.objects.filter(run=beyond).values_list("key", flat=True)) if beyond is not None else set()
     origin = {
         "pool": run.pool_id,
         "pool_name": run.pool.name,
@@ -96,6 +109,8 @@ def _rows(run: Run, task: Task, outputs_as: str, job: int | None) -> Iterator[Ne
         "method": run.method,
     }
     for content, row in picked.contents(run):
+        if row[store.KEY] in had:
+            continue
         made = make(content)
         made.key, made.source = row[store.KEY], row[store.SOURCE] or ""
         made.lineage = origin | {"rank": row[picked.RANK], "score": row[picked.SCORE], "key": row[store.KEY]}

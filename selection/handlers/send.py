@@ -31,6 +31,7 @@ class SendKind(Kind):
         added = bring_in(
             run=run, task=task, by=User.objects.filter(pk=given["by"]).first(), top=given["top"],
             outputs_as=given["outputs_as"], job=step.job_id, progress=beat.progress,
+            beyond=given.get("beyond"),
         )  # fmt: skip
         return {"good": added.good, "known": added.known}
 
