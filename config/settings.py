@@ -120,6 +120,7 @@ JOBS_LEASE_SECONDS = env.number("JOBS_LEASE_SECONDS", 60, least=1)
 API_READS_PER_MINUTE = env.number("API_READS_PER_MINUTE", 600)
 API_WRITES_PER_MINUTE = env.number("API_WRITES_PER_MINUTE", 120)
 OUTBOUND_ALLOW = env.words("OUTBOUND_ALLOW")
+HF_ENDPOINT = env.text("HF_ENDPOINT", "https://huggingface.co").rstrip("/")
 
 # --- applications ------------------------------------------------------------------------------------------
 INSTALLED_APPS = [

@@ -5,7 +5,17 @@ from django.urls import reverse
 from curation.actions import generations, imports
 from curation.faces import Face, Thing, by_param, register
 from curation.generators import GENERATORS
-from curation.models import Collection, DatasetExport, DatasetVersion, Endpoint, ExampleImport, Generation, Task, User
+from curation.models import (
+    Collection,
+    DatasetExport,
+    DatasetVersion,
+    Endpoint,
+    ExampleImport,
+    Generation,
+    Push,
+    Task,
+    User,
+)
 from jobs.models import Job
 
 
@@ -103,5 +113,19 @@ register(
     Face("Export of a dataset", by_param(
         lambda: DatasetExport.objects.select_related("version__dataset"), "export",
         lambda row: Thing(f"{row.format} of {row.version.dataset}", row.version.get_absolute_url()),
+    )),
+)  # fmt: skip
+register(
+    "dataset.push",
+    Face("Push to the hub", by_param(
+        lambda: Push.objects.select_related("version__dataset"), "push",
+        lambda row: Thing(f"{row.version} to {row.repo}", f"{row.version.get_absolute_url()}#hub"),
+    )),
+)  # fmt: skip
+register(
+    "schedule.alert",
+    Face("Alert", by_param(
+        lambda: AlertDelivery.objects.select_related("firing__schedule"), "delivery",
+        lambda row: Thing(f"about {row.firing.schedule}", reverse("schedule", args=[row.firing.schedule_id])),
     )),
 )  # fmt: skip

@@ -10,6 +10,7 @@ from curation.handlers import (
     freezing,
     generations,
     imports,
+    pushing,
     search,
 )
 
@@ -23,5 +24,6 @@ __all__ = [
     "freezing",
     "generations",
     "imports",
+    "pushing",
     "search",
 ]

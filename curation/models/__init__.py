@@ -14,6 +14,7 @@ from curation.models.example import (
     Revision,
 )
 from curation.models.generation import Candidate, Generation
+from curation.models.hub import HubToken, Push
 from curation.models.prompt import PromptVersion
 from curation.models.queue import Annotation, Slot
 from curation.models.request import ModelRequest, RequestUse
@@ -45,12 +46,14 @@ __all__ = [
     "ExampleVector",
     "Generation",
     "Guideline",
+    "HubToken",
     "IdempotentWrite",
     "Invitation",
     "Membership",
     "ModelRequest",
     "PreferencePair",
     "PromptVersion",
+    "Push",
     "RequestUse",
     "Revision",
     "Role",

@@ -121,6 +121,8 @@ def _owner(name: str) -> str:
 
 class Answering(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
+    wbufsize = -1  # head and body in one packet, not in two that wait for each other
+    disable_nagle_algorithm = True
     held: Hub
 
     def log_message(self, *_: Any) -> None:
@@ -209,6 +211,7 @@ class Answering(BaseHTTPRequestHandler):
         self.end_headers()
         if self.command != "HEAD":
             self.wfile.write(data)
+        self.wfile.flush()
 
     # --- who may what ---
 

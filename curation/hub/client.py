@@ -1,0 +1,215 @@
+"""The hub's own client library through the guarded door, with one place for retries: the step of the job.
+
+    with talking():
+        api = api_of(token)
+        api.create_commit(…)
+
+Answers that ask to come back later (429, 5xx) and cut connections become `jobs.errors.Transient` at once instead of the
+library's pauses, so that a worker does not sleep and a person sees what is waited for.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+import httpx2
+from django.conf import settings
+
+from config.faults import Fault
+from config.net_async import RefusedAddress
+from config.net_sync import GuardedSyncTransport
+from curation.hub.escaping import flat
+from jobs.errors import Stop, Transient
+
+if TYPE_CHECKING:
+    from huggingface_hub import HfApi
+
+LATER = (408, 429, 500, 502, 503, 504)
+FULL = ("storage limit", "quota", "storage quota", "no space", "exceeded your", "upgrade your plan", "too large")
+LONGEST = 3600.0  # seconds that a hub may ask to wait
+
+
+def endpoint() -> str:
+    return str(settings.HF_ENDPOINT).rstrip("/")
+
+
+class _Transport(GuardedSyncTransport):
+    """Busy and broken answers as `Transient`."""
+
+    def handle_request(self, request: httpx2.Request) -> httpx2.Response:
+        try:
+            answer = super().handle_request(request)
+        except httpx2.TransportError as error:
+            raise Transient(f"the connection to {request.url.host} broke ({type(error).__name__})") from error
+        if answer.status_code in LATER:
+            said = f"{request.url.host} answered {answer.status_code} to {request.method} {_short(request.url.path)}"
+            pause = pause_of(answer)
+            answer.close()
+            raise Transient(said, retry_after=pause)
+        return answer
+
+
+def pause_of(answer: httpx2.Response) -> float | None:
+    """Seconds that the hub asks to wait: Retry-After, or its rate limit's reset."""
+    from huggingface_hub.utils._http import parse_ratelimit_headers
+
+    given = answer.headers.get("retry-after", "").strip()
+    if given.isdigit():
+        return min(float(given), LONGEST)
+    limit = parse_ratelimit_headers(answer.headers)
+    if answer.status_code == 429 and limit is not None and limit.remaining == 0:
+        return min(float(limit.reset_in_seconds), LONGEST)
+    return None
+
+
+def _short(path: str) -> str:
+    return path if len(path) <= 120 else f"{path[:119]}…"
+
+
+class _Client(httpx2.Client):
+    def request(self, method: Any, url: Any, **kwargs: Any) -> httpx2.Response:
+        data = kwargs.get("data")
+        if data is not None and hasattr(data, "read"):  # how the library sends files, which httpx2 calls old
+            kwargs["content"] = kwargs.pop("data")
+        return super().request(method, url, **kwargs)
+
+
+def _client() -> httpx2.Client:
+    from huggingface_hub.utils._http import hf_request_event_hook
+
+    return _Client(
+        transport=_Transport(), timeout=httpx2.Timeout(60.0, connect=10.0, read=300.0), follow_redirects=True,
+        trust_env=False, event_hooks={"request": [hf_request_event_hook]},
+    )  # fmt: skip
+
+
+@contextmanager
+def talking() -> Iterator[None]:
+    """Inside, `huggingface_hub` speaks through the guarded door, quietly and without xet (which has a client of its own).
+
+    One at a time in a process: its client is the process's.
+    """
+    from huggingface_hub import constants, set_client_factory
+    from huggingface_hub.utils import are_progress_bars_disabled, disable_progress_bars, enable_progress_bars
+    from huggingface_hub.utils._http import default_client_factory
+
+    xet, quiet = constants.HF_HUB_DISABLE_XET, are_progress_bars_disabled()
+    constants.HF_HUB_DISABLE_XET = True
+    disable_progress_bars()
+    set_client_factory(_client)
+    try:
+        yield
+    except (Fault, Transient, Stop):
+        raise
+    except Exception as error:
+        raise understood(error) from error
+    finally:
+        set_client_factory(default_client_factory)
+        constants.HF_HUB_DISABLE_XET = xet
+        if not quiet:
+            enable_progress_bars()
+
+
+def api_of(token: str) -> HfApi:
+    from huggingface_hub import HfApi
+
+    return HfApi(endpoint=endpoint(), token=token, library_name="winnow")
+
+
+def understood(error: BaseException) -> BaseException:
+    """The `Fault`, `Transient` or `Stop` that stands behind what the library raised; else the error itself."""
+    at: BaseException | None = error
+    while at is not None:
+        if isinstance(at, Fault | Transient | Stop):
+            return at
+        if isinstance(at, RefusedAddress):
+            return Fault("net.refused", host=at.host, why=at.why)
+        if isinstance(at, httpx2.TransportError):
+            return Transient(f"the connection to the hub broke ({type(at).__name__})")
+        answer = getattr(at, "response", None)
+        if isinstance(answer, httpx2.Response):
+            return of_answer(answer)
+        if isinstance(at, ValueError) and (fault := _said(str(at))) is not None:
+            return fault
+        at = at.__cause__
+    return error
+
+
+def _said(text: str) -> Fault | None:
+    """What the library says in words alone."""
+    if "LFS batch API returned errors" in text:
+        return Fault("hub.full" if _is_full(text) else "hub.refused", status=422, said=flat(text, 300))
+    if "Invalid metadata in README.md" in text:
+        return Fault("hub.refused", status=400, said=flat(text, 300))
+    return None
+
+
+def _is_full(text: str) -> bool:
+    low = text.lower()
+    return any(word in low for word in FULL)
+
+
+def of_answer(answer: httpx2.Response) -> BaseException:
+    """What an answer that is no success means for the person who pushes."""
+    said, status = message_of(answer), answer.status_code
+    if status in LATER:
+        return Transient(f"the hub answered {status}", retry_after=pause_of(answer))
+    if status == 401:
+        return Fault("hub.token", said=said)
+    if status in (402, 403, 413, 507) and (status in (402, 507) or _is_full(said)):
+        return Fault("hub.full", status=status, said=said)
+    if status == 403:
+        return Fault("hub.forbidden", said=said)
+    if status == 404:
+        return Fault("hub.missing", said=said)
+    if status == 409:
+        return Fault("hub.conflict", said=said)
+    if status == 412:
+        return Transient("somebody else wrote to the branch meanwhile", retry_after=0.0)
+    return Fault("hub.refused", status=status, said=said)
+
+
+def message_of(answer: httpx2.Response) -> str:
+    """What the hub says, as one line."""
+    try:
+        raw = answer.content
+    except httpx2.StreamError:
+        raw = b""
+    said: Any = ""
+    try:
+        found = json.loads(raw)
+        said = found.get("error") or found.get("message") if isinstance(found, dict) else ""
+    except ValueError:
+        said = ""
+    return flat(said or answer.headers.get("x-error-message", "") or answer.reason_phrase or "nothing", 300)
+
+
+def whoami(token: str) -> dict[str, Any]:
+    """Whose token it is: {name, orgs, role}. Raises `Fault` hub.token, hub.unreachable, net.refused."""
+    try:
+        with httpx2.Client(transport=GuardedSyncTransport(), timeout=10.0, trust_env=False) as client:
+            answer = client.get(f"{endpoint()}/api/whoami-v2", headers={"Authorization": f"Bearer {token}"})
+    except RefusedAddress as error:
+        raise Fault("net.refused", host=error.host, why=error.why) from None
+    except (httpx2.HTTPError, httpx2.InvalidURL) as error:
+        raise Fault("hub.unreachable", endpoint=endpoint(), why=flat(error, 200) or type(error).__name__) from None
+    if answer.status_code in LATER:
+        raise Fault("hub.unreachable", endpoint=endpoint(), why=f"it answered {answer.status_code}")
+    if answer.status_code != 200:
+        fault = of_answer(answer)
+        raise fault if isinstance(fault, Fault) else Fault("hub.refused", status=answer.status_code, said="")
+    try:
+        found = answer.json()
+        name = str(found["name"])
+    except (ValueError, KeyError, TypeError):
+        raise Fault("hub.unreachable", endpoint=endpoint(), why="its answer is none of a hub") from None
+    orgs = [str(one.get("name")) for one in found.get("orgs") or [] if isinstance(one, dict)]
+    token_facts = (found.get("auth") or {}).get("accessToken") or {}
+    return {
+        "name": flat(name, 100),
+        "orgs": [flat(one, 100) for one in orgs[:100]],
+        "role": flat(token_facts.get("role", ""), 40),
+    }
