@@ -12,6 +12,7 @@ Large files go by LFS (basic transfer) and nothing by xet. `hub.log` holds every
 import json
 import re
 import threading
+import time
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
@@ -24,7 +25,7 @@ TOKEN = "hf_winnowtest"
 
 @dataclass
 class Fault:
-    """What happens to the next `times` requests whose method and path match, instead of or after the answer.
+    """What happens to the next `times` requests whose method and path match, after the first `skip` of them.
 
     status: the answer is this. cut: the connection ends after that many bytes of the body were read.
     lost: the request is done, but the connection ends before the answer. held: waits for the event.
@@ -33,6 +34,7 @@ class Fault:
     path: re.Pattern[str]
     method: str = ""
     times: int = 1
+    skip: int = 0
     status: int = 0
     message: str = ""
     headers: dict[str, str] = field(default_factory=dict)
@@ -63,6 +65,7 @@ class Hub:
         self.log: list[Asked] = []
         self.faults: list[Fault] = []
         self.lock = threading.RLock()
+        self.busy = 0  # requests that are being answered
 
     def __enter__(self) -> "Hub":
         hub = self
@@ -70,7 +73,7 @@ class Hub:
         class Handler(Answering):
             held = hub
 
-        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.server = _Server(("127.0.0.1", 0), Handler)
         self.server.daemon_threads = True
         self.url = f"http://127.0.0.1:{self.server.server_address[1]}"
         threading.Thread(target=self.server.serve_forever, args=(0.05,), daemon=True).start()
@@ -92,10 +95,10 @@ class Hub:
         return made
 
     def fail(self, status: int, path: str = "", *, method: str = "", times: int = 1, message: str = "Not now", headers: dict[str, str] | None = None) -> Fault:  # fmt: skip  # noqa: E501
-        return self._fault(Fault(re.compile(path), method, times, status, message, headers or {}))
+        return self._fault(Fault(re.compile(path), method, times, 0, status, message, headers or {}))
 
-    def cut(self, path: str = "/lfs/", *, after: int = 1_000, times: int = 1) -> Fault:
-        return self._fault(Fault(re.compile(path), "PUT", times, cut=after))
+    def cut(self, path: str = "/lfs/", *, after: int = 1_000, times: int = 1, skip: int = 0) -> Fault:
+        return self._fault(Fault(re.compile(path), "PUT", times, skip, cut=after))
 
     def lose(self, path: str, *, method: str = "POST", times: int = 1) -> Fault:
         return self._fault(Fault(re.compile(path), method, times, lost=True))
@@ -103,6 +106,13 @@ class Hub:
     def hold(self, path: str, *, method: str = "") -> Fault:
         """The next such request waits until `.held.set()`; `.reached` tells that it came."""
         return self._fault(Fault(re.compile(path), method, held=threading.Event()))
+
+    def idle(self, seconds: float) -> bool:
+        """Wait until no request is being answered."""
+        end = time.monotonic() + seconds
+        while self.busy and time.monotonic() < end:
+            time.sleep(0.01)
+        return not self.busy
 
     def asked(self, path: str, method: str = "") -> list[Asked]:
         return [one for one in self.log if re.search(path, one.path) and method in ("", one.method)]
@@ -113,6 +123,11 @@ class Hub:
 
     def stored(self, owner: str) -> int:
         return sum(len(data) for name, repo in self.repos.items() if _owner(name) == owner for data in repo.objects.values())  # fmt: skip  # noqa: E501
+
+
+class _Server(ThreadingHTTPServer):
+    def handle_error(self, *_: Any) -> None:
+        """Clients that were killed hear no answer."""
 
 
 def _owner(name: str) -> str:
@@ -129,7 +144,13 @@ class Answering(BaseHTTPRequestHandler):
         pass
 
     def do_GET(self) -> None:
-        self._answer()
+        with self.held.lock:
+            self.held.busy += 1
+        try:
+            self._answer()
+        finally:
+            with self.held.lock:
+                self.held.busy -= 1
 
     do_HEAD = do_POST = do_PUT = do_DELETE = do_GET  # noqa: N815
 
@@ -174,6 +195,9 @@ class Answering(BaseHTTPRequestHandler):
         with self.held.lock:
             for fault in self.held.faults:
                 if fault.times > 0 and fault.method in ("", self.command) and fault.path.search(self.path):
+                    if fault.skip:
+                        fault.skip -= 1
+                        continue
                     fault.times -= 1
                     fault.reached.set()
                     return fault

@@ -5,6 +5,7 @@ import json
 import datasets
 import pytest
 import time_machine
+from django.utils import timezone
 from huggingface_hub import HfApi
 
 from config.faults import Fault
@@ -40,7 +41,7 @@ def done(version, repo="ada/letters", **fields):
 
 def ended(found, state="succeeded"):
     """Run the job; pauses that a hub asks for are not waited for."""
-    Step.objects.filter(job=found.job_id).update(not_before=None)
+    Step.objects.filter(job=found.job_id, state=Step.State.WAITING).update(not_before=timezone.now())
     run_job(found.job)
     found.refresh_from_db()
     found.job.refresh_from_db()
@@ -193,7 +194,7 @@ def test_a_hub_that_stays_away_ends_with_a_reason(hub, version):
 
 
 def test_a_connection_that_is_cut_in_mid_upload_goes_on(hub, version):
-    hub.cut(after=200)
+    hub.cut(after=200, skip=1)
     found = push(version=version, by=None, repo="ada/letters")
     until(found, "upload")
     sent = [one for one in hub.asked("/lfs/", "PUT") if one.status == 200]
@@ -201,8 +202,8 @@ def test_a_connection_that_is_cut_in_mid_upload_goes_on(hub, version):
     assert len(hub.repos["ada/letters"].commits) == 1  # nothing is published
     ended(found)
     every = [one.path for one in hub.asked("/lfs/", "PUT") if one.status == 200]
-    assert len(every) == len(set(every)) == 3  # what was sent before the cut was not sent again
-    assert len(sent) < 3
+    assert len(every) == len(set(every))  # what was sent before the cut was not sent again
+    assert len(sent) == 1
     assert found.commit
 
 
