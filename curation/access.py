@@ -29,6 +29,8 @@ from curation.models import (
     User,
 )
 from curation.rows import columns, made, width
+from curation.scheduling import team_id_of
+from jobs.models import Schedule
 
 Found = TypeVar("Found")
 
@@ -261,6 +263,14 @@ def dataset_version(user: User, dataset_id: int, number: int, need: Role = VIEW)
         raise Http404
     found.dataset = home
     return found
+
+
+def schedule(user: User, schedule_id: int, need: Role = VIEW) -> Schedule:
+    """A schedule of one of the user's teams that is not deleted; its team is in `.team`."""
+    found = Schedule.objects.alive().select_related("alert", "created_by").filter(pk=schedule_id).first()
+    if found is not None:
+        found.team_id = team_id_of(found)  # type: ignore[attr-defined]
+    return of_team(user, found, need)
 
 
 def collection(user: User, collection_id: int, need: Role = VIEW) -> Collection:

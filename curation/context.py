@@ -17,6 +17,7 @@ NAV = [
     ("Runs", "runs", "run"),
     ("Synthesis", "generations", "synthesis"),
     ("Datasets", "datasets", "dataset"),
+    ("Schedules", "schedules", "clock"),
     ("Team", "team_members", "team"),
 ]
 

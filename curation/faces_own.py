@@ -6,6 +6,7 @@ from curation.actions import generations, imports
 from curation.faces import Face, Thing, by_param, register
 from curation.generators import GENERATORS
 from curation.models import (
+    AlertDelivery,
     Collection,
     DatasetExport,
     DatasetVersion,

@@ -26,7 +26,7 @@ def _accepted(task_id: int) -> int | None:
 
 trigger(
     "task.accepted",
-    Trigger("Newly accepted examples of a task", "accepted examples", Task.objects.of),
+    Trigger("Newly accepted examples of a task", "Task", "accepted examples", Task.objects.of),
     _accepted,
 )
 

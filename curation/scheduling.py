@@ -76,9 +76,10 @@ def kind_of(schedule: Schedule) -> TeamKind | None:
 
 @dataclass(frozen=True, slots=True)
 class Trigger:
-    """Something that grows: `rows(team)` are the objects whose growth may be waited for."""
+    """Something that grows: `rows(team)` are the objects whose growth may be waited for, `noun` is what they are."""
 
     label: str
+    noun: str
     unit: str  # in the plural
     rows: Callable[[Team], "models.QuerySet[Any]"]
 

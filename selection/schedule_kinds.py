@@ -26,7 +26,9 @@ def _rows(pool_id: int) -> int | None:
 
 trigger(
     "pool.rows",
-    Trigger("New rows of a pool", "rows", lambda team: Pool.objects.visible().filter(team=team).order_by("name")),
+    Trigger(
+        "New rows of a pool", "Pool", "rows", lambda team: Pool.objects.visible().filter(team=team).order_by("name")
+    ),
     _rows,
 )
 

@@ -18,6 +18,7 @@ EXAMPLES = Token(Scope.EXAMPLES)
 REVIEW = Token(Scope.REVIEW)
 RUNS = Token(Scope.RUNS)
 DATASETS = Token(Scope.DATASETS)
+SCHEDULES = Token(Scope.SCHEDULES)
 
 
 def team_of(request: HttpRequest, need: Role = access.VIEW) -> Team:

@@ -22,6 +22,7 @@ class Scope(models.TextChoices):
     REVIEW = "review", "Review"
     RUNS = "runs:write", "Runs"
     DATASETS = "datasets:write", "Datasets"
+    SCHEDULES = "schedules:write", "Schedules"
 
     @property
     def says(self) -> str:
@@ -33,6 +34,7 @@ class Scope(models.TextChoices):
             Scope.REVIEW: "Accepts, returns and rejects answers.",
             Scope.RUNS: "Starts and cancels runs, sends picks to a task.",
             Scope.DATASETS: "Makes, freezes and exports datasets, keeps picks as collections.",
+            Scope.SCHEDULES: "Pauses schedules and starts them, which starts what they do.",
         }[self]
 
 

@@ -2,7 +2,7 @@
 
 from django.urls import URLPattern
 
-from curation.urls import annotate, candidates, datasets, examples, measures, review, synthesis, tasks, teams
+from curation.urls import annotate, candidates, datasets, examples, measures, review, schedules, synthesis, tasks, teams
 
 urlpatterns: list[URLPattern] = [
     *teams.urlpatterns,
@@ -13,5 +13,6 @@ urlpatterns: list[URLPattern] = [
     *review.urlpatterns,
     *measures.urlpatterns,
     *datasets.urlpatterns,
+    *schedules.urlpatterns,
     *synthesis.urlpatterns,
 ]

@@ -2,19 +2,23 @@
 
 from django.urls import path
 
-from curation.api import annotations, datasets, docs, examples, me, reviews, synthesis, tasks
+from curation.api import annotations, datasets, docs, examples, me, reviews, schedules, synthesis, tasks
 from curation.api.build import PREFIX, addresses, new_api
 from curation.api.samples import SAMPLES
 from curation.api.samples_datasets import SAMPLES as OF_DATASETS
+from curation.api.samples_schedules import SAMPLES as OF_SCHEDULES
 from curation.api.samples_synthesis import SAMPLES as OF_SYNTHESIS
 from selection.api import collect, ordering, pools, runs, saes
 from selection.api.samples import SAMPLES as OURS
 
 api = new_api()
-for part in (me, tasks, examples, annotations, reviews, ordering, pools, runs, saes, collect, datasets, synthesis):
+PARTS = (
+    me, tasks, examples, annotations, reviews, ordering, pools, runs, saes, collect, datasets, synthesis, schedules
+)  # fmt: skip
+for part in PARTS:
     api.add_router("", part.router)
 
-ALL_SAMPLES = SAMPLES | OURS | OF_DATASETS | OF_SYNTHESIS
+ALL_SAMPLES = SAMPLES | OURS | OF_DATASETS | OF_SYNTHESIS | OF_SCHEDULES
 _page, _schema, _root = docs.views(api, PREFIX, ALL_SAMPLES)
 
 urlpatterns = [

@@ -7,7 +7,7 @@ from django.urls import reverse
 
 from curation.models import Endpoint
 from jobs import queries as jobs
-from jobs.models import Job
+from jobs.models import Firing, Job
 from selection.models import FeatureLook, FeatureName, Pick, Run, SparseAutoencoder
 from selection.running.browsing import Featured, done, featured
 
@@ -149,10 +149,12 @@ def difference(run: Run) -> dict[str, Any] | None:
         return None
     before = Run.objects.select_related("job").get(pk=run.after_id)
     facts: dict[str, Any] = {"before": before, "muted": run.params.get("muted", ""), "others": None}
+    fired = Firing.objects.filter(schedule__lane=run.team.lane, schedule__kind="run", facts__run=run.pk)
+    facts["schedule"] = next((one.schedule for one in fired.select_related("schedule")), None)
     if done(run) and done(before):
         both = Pick.objects.filter(run=run, key__in=Pick.objects.filter(run=before).values("key")).count()
         facts |= {
-            "others": run.picks_count - both, "both": both,
+            "others": run.picks_count - both, "both": both, "gone": before.picks_count - both,
             "url": f"{reverse('run_compare', args=[run.team.slug])}?run={before.number}&run={run.number}",
         }  # fmt: skip
     return facts

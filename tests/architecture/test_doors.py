@@ -11,6 +11,8 @@ from config.policy import every_url, policy_of
 from curation.actions import tokens
 from curation.actions.teams import invite
 from curation.models import BulkChange, ExampleImport, Membership, Role, Scope
+from jobs import schedules
+from jobs.models import Firing, Schedule
 from selection import store
 from selection.actions import presets
 from selection.models import Import, Run
@@ -26,6 +28,8 @@ OWN = {
 # Open to a viewer although they are POSTs: tokens of her own.
 VIEWERS_MAY_POST = {"team_tokens", "token_revoke"}
 
+DEEDS = ("delete", "cancel", "resume", "discard", "start", "run", "pause")
+
 # The API: addresses without an object show a program its own team, and what each write takes.
 OWN_BY_TOKEN = {
     "me",
@@ -40,6 +44,7 @@ OWN_BY_TOKEN = {
     "lineage",
     "endpoints",
     "generations",
+    "schedules",
 }
 CONTENT = {"instruction": "Add.", "input": "1 and 2"}
 BODIES = {
@@ -91,7 +96,11 @@ def world(cast, transactional_db):
     endpoint = synthesis.endpoint(cast.team, cast.owner, "http://127.0.0.1:1/v1")
     generation = synthesis.start(cast, endpoint, 1, task=task)
     candidate = generation.candidates.create(key="one", content=CONTENT | {"kind": "single"}, state="kept")
+    scheduled = schedules.plan(
+        Schedule(lane=cast.team.lane, name="Nightly", kind="run", settings={"run": run.pk}, cron="0 2 * * *")
+    )
     return {
+        "schedule_id": scheduled.pk,
         "slug": cast.team.slug, "pool_id": pool.pk, "target_id": target.pk, "run_id": run.pk, "import_id": sent.pk,
         "row_id": target.rows.first().pk, "rank": 1, "format": "jsonl", "invitation_id": invitation.pk,
         "task_id": task.pk, "example_id": annotation.example_id, "annotation_id": annotation.pk, "token_id": token.pk,
@@ -141,7 +150,16 @@ def test_viewers_read_and_change_nothing(client, cast, world):
             continue
         assert client.get(url).status_code in {200, 403, 405}, (name, url)
         if name not in VIEWERS_MAY_POST:
-            for data in ({}, {"do": "delete"}, {"do": "cancel"}, {"do": "resume"}, {"do": "discard"}, {"do": "start"}):
+            for data in (
+                {},
+                {"do": "delete"},
+                {"do": "cancel"},
+                {"do": "resume"},
+                {"do": "discard"},
+                {"do": "start"},
+                {"do": "run"},
+                {"do": "pause"},
+            ):
                 assert client.post(url, data).status_code in {403, 405}, (name, url, data)
     assert snapshot() == before
 
@@ -222,4 +240,5 @@ def snapshot():
     kinds = (Annotation, Example, ExampleEvent, Guideline, Revision, Slot, Task)
     kinds += (AuditEvent, Import, Pick, Pool, Run, Shard, Target, TargetRow, Membership, FeatureLook, FeatureName)
     kinds += (SparseAutoencoder, Endpoint, Generation)
+    kinds += (Schedule, Firing)
     return {kind.__name__: sorted(kind.objects.values_list("pk", flat=True)) for kind in kinds}

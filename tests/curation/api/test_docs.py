@@ -15,6 +15,7 @@ from selection.api.urls import ALL_SAMPLES
 from selection.api.urls import api as whole
 from selection.management.commands.api_reference import text
 from tests.datasets import made as datasets
+from tests.schedules import made as made_schedules
 from tests.selection import made
 from tests.synthesis import made as synthesis
 
@@ -30,6 +31,7 @@ def test_every_sample_of_the_reference_runs_against_a_server(live_server, monkey
     datasets.exported(datasets.frozen_letters(cast.team), "messages")
     datasets.collection(cast.team)
     synthesis.start(cast, synthesis.endpoint(cast.team, cast.owner, "http://127.0.0.1:1/v1"), 1)
+    made_schedules.nightly(cast.team, cast.owner)
     _, secret = tokens.make(team=cast.team, by=cast.owner, name="samples", scopes=list(Scope), days=30)
     monkeypatch.setenv("WINNOW_URL", live_server.url)
     monkeypatch.setenv("WINNOW_TOKEN", secret)
