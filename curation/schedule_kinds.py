@@ -7,11 +7,12 @@ from django import forms
 from django.urls import reverse
 
 from config.faults import Fault
-from curation.actions import datasets, generations
+from curation.actions import datasets, generations, pushes
 from curation.faces import Thing
 from curation.formats.training import TRAINING
+from curation.forms.hub import VISIBLE, WAYS
 from curation.generators import GENERATORS
-from curation.models import Dataset, DatasetVersion, Example, Generation, Task, Team
+from curation.models import Dataset, DatasetVersion, Example, Generation, HubToken, Task, Team
 from curation.scheduling import SettingsForm, TeamKind, Trigger, actor_of, need, team_id_of, trigger
 from curation.synthesis import inputs
 from jobs.models import Firing, Job, Schedule
@@ -38,25 +39,53 @@ class DatasetForm(SettingsForm):
     dataset = forms.ModelChoiceField(Dataset.objects.none(), label="Dataset", empty_label=None)
     formats = forms.MultipleChoiceField(
         label="Then pack it as", required=False, widget=forms.CheckboxSelectMultiple,
-        choices=lambda: [(name, name) for name in TRAINING],
+        choices=[(name, one.title) for name, one in TRAINING.items()],
     )  # fmt: skip
     only_changed = forms.BooleanField(
-        label="Pack nothing if no row has changed since the version before", required=False, initial=True
+        label="Pack and push nothing if no row has changed since the version before", required=False, initial=True
     )
+    repo = forms.CharField(
+        label="Then push it to the hub", max_length=120, required=False, strip=True,
+        help_text="The repository as owner/name; empty for no push. It goes under the team's token of the hub.",
+        widget=forms.TextInput(attrs={"autocomplete": "off", "spellcheck": "false", "autocapitalize": "none"}),
+    )  # fmt: skip
+    push_format = forms.ChoiceField(
+        label="Pushed as", choices=[(name, one.title) for name, one in TRAINING.items()], initial="parquet",
+        required=False,
+    )  # fmt: skip
+    branch = forms.CharField(label="Branch", max_length=100, initial="main", required=False)
+    way = forms.ChoiceField(label="How", choices=WAYS, initial="branch", widget=forms.RadioSelect, required=False)
+    visible = forms.ChoiceField(
+        label="Who may see a repository that is made", choices=VISIBLE, initial="private", widget=forms.RadioSelect,
+        required=False,
+    )  # fmt: skip
+    existing = forms.BooleanField(label="Write to the repository also if others made it", required=False)
 
     def __init__(self, *args: Any, team: Team, **kwargs: Any) -> None:
         super().__init__(*args, team=team, **kwargs)
         self.fields["dataset"].queryset = Dataset.objects.of(team).order_by("name")  # type: ignore[attr-defined]
 
+    def clean(self) -> dict[str, Any]:
+        data = super().clean() or {}
+        checks = (("repo", pushes.checked_repo), ("branch", pushes.checked_branch)) if data.get("repo") else ()
+        for name, check in checks:
+            try:
+                data[name] = check(data.get(name) or "")
+            except Fault as fault:
+                self.add_error(name, f"{fault.what} {fault.advice}")
+        if checks and not HubToken.objects.filter(team=self.team).exists():
+            self.add_error("repo", "The team has no token of the hub yet. An owner enters it on the team's page.")
+        return data
+
 
 @register
 class FreezeKind(TeamKind):
-    """Settings: dataset (key), formats, only_changed."""
+    """Settings: dataset (key), formats, only_changed; repo ("" for no push), push_format, branch, way, visible, existing."""
 
     name = "dataset"
     word = "New version of a dataset"
     icon = "dataset"
-    says = "Freezes a version with the rows as they are then, and packs it in the formats that you choose."
+    says = "Freezes a version with the rows as they are then, packs it in the formats that you choose, and can push it."
     form = DatasetForm
 
     def start(self, firing: Firing) -> Job | None:
@@ -78,8 +107,8 @@ class FreezeKind(TeamKind):
             facts |= {"rows": version.rows, "since": version.counts.get("since") or {}}
             before = version.dataset.versions.filter(number__lt=version.number, deleted_at=None).exclude(sha256="")
             last = before.order_by("-number").first()
-            facts["same"] = last is not None and last.sha256 == version.sha256
-        if facts["same"] and given.get("only_changed"):
+            facts |= {"same": last is not None and last.sha256 == version.sha256, "sha256": version.sha256}
+        if given.get("only_changed") and facts["sha256"] == _arrived(firing):
             return None
         return self._pack(firing, version)
 
@@ -92,7 +121,20 @@ class FreezeKind(TeamKind):
             export = datasets.export(version=version, format=name, by=actor_of(firing))
             if not export.path:
                 return export.job
-        return None
+        return self._push(firing, version)
+
+    def _push(self, firing: Firing, version: DatasetVersion) -> Job | None:
+        """To the hub, where the schedule names a repository and this firing has not pushed yet."""
+        given = firing.schedule.settings
+        if not given.get("repo") or "pushed" in firing.facts:
+            return None
+        made = pushes.push(
+            version=version, by=actor_of(firing), repo=given["repo"], format=given.get("push_format") or "parquet",
+            branch=given.get("branch") or "main", pull_request=given.get("way") == "pull",
+            private=given.get("visible") != "public", existing=bool(given.get("existing")),
+        )  # fmt: skip
+        firing.facts |= {"pushed": given["repo"]}
+        return made.job
 
     def about(self, rows: Sequence[Schedule]) -> dict[int, Thing]:
         found = Dataset.objects.alive().in_bulk([row.settings.get("dataset") for row in rows])
@@ -115,12 +157,22 @@ class FreezeKind(TeamKind):
                 told += f" (+{since.get('added', 0):,} −{since.get('removed', 0):,})"
         if facts.get("packed"):
             told += f", packed as {', '.join(facts['packed'])}"
+        if facts.get("pushed") and firing.state == Firing.State.SUCCEEDED:
+            told += f", pushed to {facts['pushed']}"
         dataset_id = firing.schedule.settings["dataset"]
         return [Thing(told, reverse("dataset_version", args=[dataset_id, facts["number"]]))]
 
     def suggested(self, team: Team, of: int) -> tuple[str, dict[str, Any]]:
         found = Dataset.objects.of(team).filter(pk=of).first()
         return (f"{found.name}, frozen", {"dataset": found.pk}) if found is not None else ("", {})
+
+
+def _arrived(firing: Firing) -> str:
+    """The content with which the schedule last came to its end: what failed on the way to the hub is tried again."""
+    ended = (
+        firing.schedule.firings.filter(state=Firing.State.SUCCEEDED, facts__has_key="sha256").order_by("-pk").first()
+    )
+    return str(ended.facts["sha256"]) if ended is not None else ""
 
 
 # --- synthesis ---

@@ -2,7 +2,8 @@
 
 import pytest
 
-from curation.models import DatasetExport, DatasetVersion, Example, Generation
+from curation.actions import hub as tokens
+from curation.models import DatasetExport, DatasetVersion, Example, Generation, Task
 from curation.scheduling import kinds
 from jobs import schedules
 from jobs.models import Firing, Job
@@ -10,6 +11,7 @@ from jobs.runner import run_job
 from selection.models import Pool, Run, Shard, Target
 from tests.curation import made_tasks
 from tests.datasets import made as made_datasets
+from tests.hub.server import TOKEN
 from tests.schedules.kinds import make
 from tests.selection import made
 from tests.synthesis import made as synthesis
@@ -174,6 +176,29 @@ def test_a_dataset_without_sources_fails_with_words(cast):
     dataset = made_datasets.dataset(cast.team)
     row = make("versions", lane=cast.team.lane, kind="dataset", settings={"dataset": dataset.pk})
     assert fire(row).error_code == "dataset.no_sources"
+
+
+def test_a_version_is_pushed_and_a_missing_token_is_said(cast, hub):
+    dataset = made_datasets.dataset(cast.team, made_datasets.source(made_datasets.task(cast.team, 12)))
+    settings = {"dataset": dataset.pk, "formats": [], "only_changed": True, "repo": "ada/letters", "push_format": "csv"}
+    row = make("push", lane=cast.team.lane, kind="dataset", settings=settings)
+    form = kinds()["dataset"].form({f"do-{name}": value for name, value in settings.items()}, team=cast.team)
+    assert "no token" in str(form.errors["repo"])
+    assert fire(row).error_code == "hub.no_token"
+    tokens.keep(team=cast.team, by=cast.owner, token=TOKEN)
+    assert told(fire(row)) == [
+        "Version 2, 12 rows, the same as before, pushed to ada/letters"
+    ]  # version 1 never arrived
+    assert told(fire(row)) == ["Version 3, 12 rows, the same as before"]
+    made_datasets.more(dataset_task(dataset), 3, start=12)
+    firing = fire(row)
+    assert firing.state == "succeeded", firing.error_what
+    assert told(firing) == ["Version 4, 15 rows (+3 −0), pushed to ada/letters"]
+    assert {"v2", "v4"} == set(hub.repos["ada/letters"].tags)
+
+
+def dataset_task(dataset):
+    return Task.objects.get(pk=dataset.recipe["sources"][0]["id"])
 
 
 # --- synthesis ---
