@@ -7,12 +7,13 @@ import hashlib
 import json
 import tempfile
 import zipfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import IO, Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from django.utils.text import slugify
 
@@ -21,8 +22,20 @@ from config.faults import Fault
 from curation import parts
 from curation.datasets.provenance import SCHEMA as PROVENANCE
 from curation.datasets.provenance import provenance
-from curation.datasets.rows import Row
-from curation.formats.training import TRAINING, Format, Record, Shape, Unfit, companions, survey, together, write_file
+from curation.datasets.rows import TAUGHT, Row, dull
+from curation.datasets.rows import records as recorded
+from curation.formats.training import (
+    SURVEYED,
+    TRAINING,
+    Format,
+    Record,
+    Shape,
+    Surveyor,
+    Unfit,
+    companions,
+    together,
+    write_file,
+)  # fmt: skip
 from curation.hub.card import readme
 from curation.hub.croissant import croissant
 from curation.hub.facts import of_version
@@ -125,37 +138,42 @@ class _Writer:
         """One file a split: {split: name} and {split: shape}."""
         files, names = {}, splits_of(self.version)
         beside = ("source", "licence", "tags") if self.format.suffix in ("csv", "parquet") else ()
-        shapes = together({one: survey(self.format, self.surveyed(one), beside=beside) for one in names})
+        shapes = together(self.surveyed(names, beside))
         for split in names:
             name = f"{split}.{self.format.suffix}"
             with self.file(name) as out:
                 self.made.rows[split] = write_file(
-                    out,
-                    self.format,
-                    self.records(split),
-                    beside=beside,
-                    on_unfit=self.made.refused,
-                    shape=shapes[split],
-                )
+                    out, self.format, self.records(split), beside=beside, on_unfit=self.made.refused, shape=shapes[split]
+                )  # fmt: skip
             files[split] = name
         return files, shapes
 
-    def surveyed(self, split: str) -> Iterator[Record]:
-        """The records that `records` gives, without a word about those that are left out."""
-        for number, row in enumerate(parts.rows(self.version.parts, split), 1):
-            if number % 1_000 == 0:
-                self.told(self.done)  # so that a job that is stopped notices it
-            if row.desirable is not False or self.format.name in WITH_UNDESIRABLE:
-                yield row.record()
+    def surveyed(self, names: Sequence[str], beside: Sequence[str]) -> dict[str, Shape]:
+        """The shape of each split's file: one pass over all rows, that opens just those that may show something new."""
+        found = {name: Surveyor(self.format, beside=beside) for name in names}
+        held = self.version.parts if self.format.suffix in SURVEYED else ()
+        for batch in parts.batches(held, TAUGHT):
+            self.told(self.done)  # so that a job that is stopped notices it
+            rows = batch
+            if self.format.name not in WITH_UNDESIRABLE:
+                rows = batch.filter(pc.fill_null(batch.column("desirable"), True))
+            splits, missing = (
+                rows.column("split").to_pylist(),
+                set[str]().union(*(one.missing for one in found.values())),
+            )
+            opened = [number for number, nothing in enumerate(dull(rows, missing)) if not nothing]
+            shown = dict(zip(opened, recorded(rows.take(pa.array(opened, pa.int32()))), strict=True))
+            for number, split in enumerate(splits):
+                found[split].add(shown.get(number))
+        return {name: one.shape() for name, one in found.items()}
 
     def records(self, split: str, origin: str | None = None) -> Iterator[Record]:
         held = self.version.parts
-        for row in parts.rows(held, split) if origin is None else parts.of_origin(held, origin, split):
+        for record in parts.records(held, split) if origin is None else parts.of_origin(held, origin, split):
             self.done += 1
             if self.done % 1_000 == 0:
                 self.told(self.done)
-            record = row.record()
-            if row.desirable is False and self.format.name not in WITH_UNDESIRABLE:
+            if record.desirable is False and self.format.name not in WITH_UNDESIRABLE:
                 self.made.refused(record, Unfit("desirable", "is no: the answer was rejected"))
                 continue
             yield record

@@ -8,7 +8,9 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from config import storage
-from curation.datasets.rows import BATCH, GROUP_ROWS, REPEATING, SCHEMA, Row, unpack
+from curation.datasets.rows import BATCH, GROUP_ROWS, REPEATING, SCHEMA, TAUGHT, Row, unpack
+from curation.datasets.rows import records as recorded
+from curation.formats.training import Record
 
 Part = Mapping[str, Any]  # {path, sha256, rows, bytes, first, last}
 
@@ -52,15 +54,21 @@ def rows(parts: Sequence[Part], split: str | None = None) -> Iterator[Row]:
         yield from unpack(batch)
 
 
-def of_origin(parts: Sequence[Part], origin: str, split: str) -> Iterator[Row]:
-    """Rows of one origin and split. Keys begin with their origin and a slash, so its rows lie side by side."""
+def records(parts: Sequence[Part], split: str) -> Iterator[Record]:
+    """What trainers see of the rows of a split, in the order of their keys."""
+    for batch in batches(parts, TAUGHT, split):
+        yield from recorded(batch)
+
+
+def of_origin(parts: Sequence[Part], origin: str, split: str) -> Iterator[Record]:
+    """The same of one origin and split. Keys begin with their origin and a slash, so its rows lie side by side."""
     low, high = f"{origin}/", f"{origin}0"
     for part in parts:
         if part["last"] < low or part["first"] >= high:
             continue
-        for _, table in between(part, low, high):
+        for _, table in between(part, low, high, [*TAUGHT, "origin"]):
             mine = pc.and_(pc.equal(table.column("origin"), origin), pc.equal(table.column("split"), split))
-            yield from unpack(table.filter(mine))
+            yield from recorded(table.filter(mine))
 
 
 def one(parts: Sequence[Part], key: str) -> Row | None:

@@ -1,12 +1,13 @@
 """Rows of collections and versions, as they lie in Parquet parts."""
 
 import hashlib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Set
 from dataclasses import dataclass, field
 from typing import Any
 
 import orjson
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from curation.content import Content, dump, load, render
 from curation.formats.training import Record
@@ -28,6 +29,8 @@ SCHEMA = pa.schema(
 )  # fmt: skip
 # What a recipe looks at: everything but the texts.
 FACTS = ("key", "sha", "origin", "source", "licence", "language", "tags", "chars", "tokens", "day", "agreement")
+# What a trainer sees of a row.
+TAUGHT = ("key", "split", "source", "licence", "tags", "content", "chosen", "rejected", "desirable")
 REPEATING = ["split", "origin", "source", "licence", "language", "tags", "day"]
 
 
@@ -104,3 +107,34 @@ def unpack(table: pa.Table | pa.RecordBatch) -> Iterator[Row]:
             desirable=one["desirable"], answer=orjson.loads(one["answer"]) if one["answer"] else None,
             lineage=orjson.loads(one["lineage"]), group=one["group"], split=one["split"],
         )  # fmt: skip
+
+
+def records(table: pa.Table | pa.RecordBatch) -> Iterator[Record]:
+    """What trainers see of the rows: their columns `TAUGHT`, without where they come from."""
+    for one in table.to_pylist():
+        yield Record(
+            key=one["key"], content=load(orjson.loads(one["content"])), chosen=one["chosen"], rejected=one["rejected"],
+            desirable=one["desirable"],
+            beside={"source": one["source"], "licence": one["licence"], "tags": one["tags"], "split": one["split"]},
+        )  # fmt: skip
+
+
+SELDOM = {"system", "messages", "tools", "chosen", "rejected", "desirable", "outputs"}  # what most rows do not have
+_SEVERAL = r'"outputs":\["(?:[^"\\]|\\.)*","'
+
+
+def dull(batch: pa.RecordBatch, missing: Set[str]) -> list[bool]:
+    """Rows that show none of the columns that are missing so far: single ones, without what most rows do not have.
+
+    Decided without opening them: their JSON is canonical, and a quote inside of a text is escaped.
+    """
+    if missing - SELDOM:
+        return [False] * batch.num_rows
+    content = batch.column("content")
+    found = pc.and_not(pc.match_substring(content, '"kind":"single"'), pc.match_substring(content, '"system":"'))
+    for name in ("chosen", "rejected", "desirable"):
+        if name in missing:
+            found = pc.and_(found, pc.is_null(batch.column(name)))
+    if "outputs" in missing:
+        found = pc.and_not(found, pc.match_substring_regex(content, _SEVERAL))
+    return list(found.to_pylist())

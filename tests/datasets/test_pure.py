@@ -4,14 +4,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from curation.content import Content
+from curation.content import Content, Message
 from curation.datasets import recipe as recipes
 from curation.datasets import splits as splitting
 from curation.datasets.comparing import differences
 from curation.datasets.leakage import Text, look
 from curation.datasets.licences import conflicts
 from curation.datasets.recipe import RecipeError
-from curation.datasets.rows import Row, canonical, pack, unpack
+from curation.datasets.rows import Row, canonical, dull, pack, records, unpack
 
 TEXT = "the patient came to the clinic with a letter from her doctor and went home again in the evening"
 WORDS = TEXT.split()
@@ -181,3 +181,26 @@ def test_rows_come_back_as_they_went(instruction, given_text, outputs, tags, cho
     )  # fmt: skip
     assert list(unpack(pack([row]))) == [row]
     assert canonical({"b": 1, "a": 2}) == '{"a":2,"b":1}'
+
+
+@pytest.mark.parametrize(
+    ("content", "missing", "shown"),
+    [
+        (Content("single", "a", "b", ("c",)), set(), False),
+        (Content("single", "a", "b", ("c",), system="d"), set(), True),
+        (Content("chat", messages=(Message("user", "a"),)), set(), True),
+        (Content("single", "a", "b", ("c", "d")), set(), False),
+        (Content("single", "a", "b", ("c", "d")), {"outputs"}, True),
+        (Content("single", "a", "b", ("c",)), {"key"}, True),
+        # Texts that look like the JSON around them, and such as end in a backslash.
+        (Content("single", '"system":"x"', '"kind":"chat"', ('","',)), {"outputs"}, False),
+        (Content("single", '\\"system":"', "b\\", ("c\\", "d")), {"outputs"}, True),
+        (Content("single", '\\', "b\\", ("c\\",)), {"outputs"}, False),
+    ],
+)  # fmt: skip
+def test_rows_that_show_nothing_new_are_known_without_opening_them(content, missing, shown):
+    [batch] = pack([Row("t1/a", content)]).to_batches()
+    assert dull(batch, missing) == [not shown]
+    [batch] = pack([Row("t1/a", content, chosen="x", rejected="y", desirable=False)]).to_batches()
+    assert dull(batch, missing | {"chosen"}) == [False]
+    assert [one.content for one in records(batch)] == [content]

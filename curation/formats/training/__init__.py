@@ -11,7 +11,7 @@ from importlib import import_module
 
 from curation.formats.training.base import Format, Json, Outputs, Record, Unfit, alternatives
 from curation.formats.training.files import companions, read_file, write_file
-from curation.formats.training.shape import Shape, survey, together
+from curation.formats.training.shape import SURVEYED, Shape, Surveyor, survey, together
 
 _TABLE = {
     "messages": ("curation.formats.training.messages", "Messages"),
@@ -48,6 +48,6 @@ class _Registry(Mapping[str, Format]):
 TRAINING: Mapping[str, Format] = _Registry()
 
 __all__ = [
-    "TRAINING", "Format", "Json", "Outputs", "Record", "Shape", "Unfit", "alternatives", "companions", "read_file",
-    "survey", "together", "write_file",
+    "SURVEYED", "TRAINING", "Format", "Json", "Outputs", "Record", "Shape", "Surveyor", "Unfit", "alternatives", "companions",
+    "read_file", "survey", "together", "write_file",
 ]  # fmt: skip

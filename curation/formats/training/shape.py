@@ -23,17 +23,20 @@ _NO_TEXT = frozenset(
 )  # fmt: skip
 
 
+Place = tuple[int, int]  # number of a record in its file, number of the answer
+
+
 @dataclass(frozen=True, slots=True)
 class Shape:
     """columns: of the format, those that any row has. turns: prompts are lists of messages. calls: turns call tools.
 
-    first: the rows that go before the others, by their number in the order of the records.
+    first: the rows that go before the others, by their places.
     """
 
     columns: tuple[str, ...] = ()
     turns: bool = False
     calls: bool = False
-    first: Mapping[int, Record] = field(default_factory=dict)
+    first: Mapping[Place, Record] = field(default_factory=dict)
 
     def __or__(self, other: "Shape") -> "Shape":
         """This file beside another one of its dataset, as both are read together: what its rows then look like."""
@@ -41,10 +44,67 @@ class Shape:
         return Shape(columns, self.turns or other.turns, self.calls or other.calls, self.first)
 
 
-def several(format: Format, records: Iterable[Record], outputs: Outputs) -> Iterator[Record]:  # noqa: A002
-    """The records as rows: where a row holds one answer, one for each answer."""
-    for record in records:
-        yield from (record,) if format.suffix in WHOLE else alternatives(record, outputs)
+def several(
+    format: Format,  # noqa: A002
+    records: Iterable[Record],
+    outputs: Outputs = "each",
+) -> Iterator[tuple[Place, Record]]:
+    """The records as rows, with their places: where a row holds one answer, one for each answer."""
+    for number, record in enumerate(records):
+        if format.suffix in WHOLE:
+            yield (number, 0), record
+        else:
+            for answer, one in enumerate(alternatives(record, outputs)):
+                yield (number, answer), one
+
+
+class Surveyor:
+    """Is shown the records of a file in their order and then knows its shape. Memory: the rows that go first."""
+
+    def __init__(self, format: Format, outputs: Outputs = "each", beside: Iterable[str] = ()) -> None:  # noqa: A002
+        self.format, self.outputs, self.beside = format, outputs, tuple(beside)
+        self.seen: set[str] = set()
+        self.columns: set[str] = set()
+        self.first: dict[Place, Record] = {}
+        self.number = 0
+
+    @property
+    def missing(self) -> set[str]:
+        """Columns that no row has shown yet. Of JSON Lines, where every row says its own: all until a plain row came."""
+        if self.format.suffix == "csv":
+            return {*self.format.columns, *self.beside} - self.seen
+        return set() if "single" in self.seen else set(self.format.columns)
+
+    def add(self, record: Record | None) -> None:
+        """None: a record that shows nothing new."""
+        number, self.number = self.number, self.number + 1
+        if record is None:
+            return
+        for (_, answer), one in several(self.format, [record], self.outputs):
+            shown = self._cells(one) if self.format.suffix == "csv" else _parts(one)
+            if shown <= self.seen:
+                continue
+            try:
+                row = self.format.write(one)
+            except Unfit:
+                continue
+            self.seen |= shown
+            self.columns.update(row)
+            if len(self.first) < MOST:
+                self.first[number, answer] = one
+
+    def shape(self) -> Shape:
+        turns = "chat" in self.seen or "system" in self.seen
+        columns = tuple(name for name in self.format.columns if name in self.columns)
+        return Shape(columns, turns, "calls" in self.seen, self.first)
+
+    def _cells(self, record: Record) -> frozenset[str]:
+        """The columns of a table in which this row has a text that nobody takes for a number."""
+        try:
+            row = self.format.write(record) | {name: record.beside.get(name) for name in self.beside}
+        except Unfit:
+            return frozenset()
+        return frozenset(name for name in self.missing if _is_text(row.get(name)))
 
 
 def survey(
@@ -53,34 +113,18 @@ def survey(
     outputs: Outputs = "each",
     beside: Iterable[str] = (),
 ) -> Shape:
-    """One pass over the records of a file, without writing. Memory: the rows that go first."""
-    if format.suffix not in SURVEYED:
-        return Shape()
-    seen: set[str] = set()
-    first: dict[int, Record] = {}
-    columns: set[str] = set()
-    beside = tuple(beside)
-    for number, record in enumerate(several(format, records, outputs)):
-        shown = _cells(format, record, beside, seen) if format.suffix == "csv" else _parts(record)
-        if shown <= seen:
-            continue
-        try:
-            row = format.write(record)
-        except Unfit:
-            continue
-        seen |= shown
-        columns.update(row)
-        if len(first) < MOST:
-            first[number] = record
-    turns = "chat" in seen or "system" in seen
-    return Shape(tuple(name for name in format.columns if name in columns), turns, "calls" in seen, first)
+    """One pass over the records of a file, without writing."""
+    found = Surveyor(format, outputs, beside)
+    for record in records if format.suffix in SURVEYED else ():
+        found.add(record)
+    return found.shape()
 
 
-def ordered(rows: Iterable[Record], shape: Shape) -> Iterator[Record]:
+def ordered(rows: Iterable[tuple[Place, Record]], shape: Shape) -> Iterator[Record]:
     """The rows, those that go first before the others."""
     yield from shape.first.values()
-    for number, record in enumerate(rows):
-        if number not in shape.first:
+    for place, record in rows:
+        if place not in shape.first:
             yield record
 
 
@@ -131,18 +175,6 @@ def _paths(value: Any, at: str) -> Iterator[str]:
     elif isinstance(value, list):
         for inner in value:
             yield from _paths(inner, f"{at}[]")
-
-
-def _cells(format: Format, record: Record, beside: tuple[str, ...], seen: set[str]) -> frozenset[str]:  # noqa: A002
-    """The columns of a table in which this row has a text that nobody takes for a number."""
-    missing = [name for name in (*format.columns, *beside) if name not in seen]
-    if not missing:
-        return frozenset()
-    try:
-        row = format.write(record) | {name: record.beside.get(name) for name in beside}
-    except Unfit:
-        return frozenset()
-    return frozenset(name for name in missing if _is_text(row.get(name)))
 
 
 def _is_text(value: Any) -> bool:
