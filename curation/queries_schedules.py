@@ -53,7 +53,7 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """One firing: when it was due by the team's clock, and what came of it."""
+    """One firing: when it was due, and what came of it."""
 
     firing: Firing
     due: str
@@ -66,9 +66,9 @@ def schedules_page(team: Team) -> dict[str, Any]:
     rows = list(Schedule.objects.alive().filter(lane=team.lane))
     days = week(team)
     last = Firing.objects.filter(schedule__in=rows).order_by("schedule_id", "-due_at", "-pk").distinct("schedule_id")
-    by_schedule = {told.firing.schedule_id: told for told in _told(team, last)}
+    by_schedule = {told.firing.schedule_id: told for told in _told(last, team.time_zone)}
     things = about(rows)
-    found = [_entry(team, row, things.get(row.pk)) for row in rows]
+    found = [_entry(team, row, things.get(row.pk), team.time_zone) for row in rows]
     for one in found:
         one.last = by_schedule.get(one.schedule.pk)
         one.cells = _cells(one.schedule, days, ZoneInfo(team.time_zone))
@@ -90,10 +90,10 @@ def about(rows: Sequence[Schedule]) -> dict[int, Thing]:
     }  # fmt: skip
 
 
-def _entry(team: Team, row: Schedule, thing: Thing | None) -> Entry:
+def _entry(team: Team, row: Schedule, thing: Thing | None, zone: str) -> Entry:
     count = None if row.by_time else schedules.count_of(row)
     return Entry(
-        row, kind_of(row), thing, words(team, row), row.zone, local(row.next_at, row.zone),
+        row, kind_of(row), thing, words(team, row), row.zone, local(row.next_at, zone),
         grown=None if count is None else max(0, count - row.counted),
     )  # fmt: skip
 
@@ -160,14 +160,14 @@ def schedule_page(team: Team, schedule: Schedule, before: int | None = None) -> 
     """One schedule with its history, newest first; `before`: the key of the last firing of the page before."""
     rows = Firing.objects.filter(schedule=schedule).order_by("-pk")
     page = list((rows.filter(pk__lt=before) if before else rows)[: PAGE + 1])
-    entry = _entry(team, schedule, about([schedule]).get(schedule.pk))
+    entry = _entry(team, schedule, about([schedule]).get(schedule.pk), schedule.zone)
     alert = getattr(schedule, "alert", None)
     coming = (
         Timetable(schedule.cron, schedule.zone).between(schedule.next_at, schedule.next_at + timedelta(days=400), 2)
         if schedule.next_at else []
     )  # fmt: skip
     return {
-        "entry": entry, "firings": _told(team, page[:PAGE]),
+        "entry": entry, "firings": _told(page[:PAGE], schedule.zone),
         "next_before": page[PAGE - 1].pk if len(page) > PAGE else None, "first_page": before is None,
         "any_open": any(one.is_open for one in page), "alert": alert,
         "people": list(alert.people.order_by("name")) if alert is not None else [],
@@ -175,7 +175,7 @@ def schedule_page(team: Team, schedule: Schedule, before: int | None = None) -> 
     }  # fmt: skip
 
 
-def _told(team: Team, rows: Iterable[Firing]) -> list[Told]:
+def _told(rows: Iterable[Firing], zone: str) -> list[Told]:
     if isinstance(rows, models.QuerySet):
         rows = rows.select_related("schedule", "job", "by")
     found = list(rows)
@@ -184,7 +184,7 @@ def _told(team: Team, rows: Iterable[Firing]) -> list[Told]:
     for one in AlertDelivery.objects.filter(firing__in=found).select_related("person"):
         sent.setdefault(one.firing_id, []).append(one)
     return [
-        Told(one, local(one.due_at, team.time_zone), _made(one), sent.get(one.pk, []))
+        Told(one, local(one.due_at, zone), _made(one), sent.get(one.pk, []))
         for one in found
     ]  # fmt: skip
 

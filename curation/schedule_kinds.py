@@ -47,7 +47,9 @@ class DatasetForm(SettingsForm):
     repo = forms.CharField(
         label="Then push it to the hub", max_length=120, required=False, strip=True,
         help_text="The repository as owner/name; empty for no push. It goes under the team's token of the hub.",
-        widget=forms.TextInput(attrs={"autocomplete": "off", "spellcheck": "false", "autocapitalize": "none"}),
+        widget=forms.TextInput(
+            attrs={"autocomplete": "off", "spellcheck": "false", "autocapitalize": "none", "placeholder": "owner/name"}
+        ),
     )  # fmt: skip
     push_format = forms.ChoiceField(
         label="Pushed as", choices=[(name, one.title) for name, one in TRAINING.items()], initial="parquet",

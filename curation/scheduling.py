@@ -34,6 +34,8 @@ def team_of(schedule: Schedule) -> Team:
 class SettingsForm(forms.Form):
     """The settings of one kind. Objects are kept by their keys, so what was chosen is looked up anew at each firing."""
 
+    use_required_attribute = False  # the page hides fields that do not belong to what was chosen
+
     def __init__(self, *args: Any, team: Team, **kwargs: Any) -> None:
         self.team = team
         super().__init__(*args, **kwargs | {"prefix": "do"})

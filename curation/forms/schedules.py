@@ -57,8 +57,10 @@ def read_cron(line: str) -> dict[str, Any]:
 class ScheduleForm(forms.Form):
     """`when` and `told` are what `actions.schedules` takes."""
 
+    use_required_attribute = False  # the page hides fields that do not belong to what was chosen
+
     name = forms.CharField(label="Name", max_length=100, strip=True)
-    rhythm = forms.ChoiceField(label="When")
+    rhythm = forms.ChoiceField(label="How often")
     at = forms.TimeField(
         label="At", required=False, initial="02:00", input_formats=["%H:%M"],
         widget=forms.TimeInput(attrs={"type": "time"}, format="%H:%M"),
@@ -114,28 +116,25 @@ class ScheduleForm(forms.Form):
             fields[field] = forms.ModelChoiceField(entry.rows(team), label=entry.noun, required=False, empty_label="—")
         members = User.objects.filter(memberships__team=team, is_active=True).order_by("name", "email")
         fields["people"].queryset = members
+        # What belongs to the choice is needed; of the rest nothing is read.
+        chosen = self.data.get("rhythm") if self.is_bound else None
+        for field, owners in self.owners.items():
+            fields[field].required = chosen is None or chosen in owners.split()
         alert = Alert.objects.filter(schedule=schedule).first() if schedule else None
         if alert is not None and alert.secret_sealed:
             fields[
                 "secret"
             ].help_text = "A secret is kept. Leave this empty to keep it; what you write takes its place."
 
+    @property
+    def owners(self) -> dict[str, str]:
+        """By the name of a field that says when: the choices it belongs to."""
+        return FOR | self.watch | {"every": " ".join(TRIGGERS)}
+
     def groups(self) -> list[tuple[str, Any]]:
         """(choices it belongs to, field) of the fields that say when."""
-        triggers = " ".join(TRIGGERS)
-        owners = FOR | self.watch | {"every": triggers}
-        return [(owners[name], self[name]) for name in ("at", "weekday", "day", "hours", "minute", "cron", "zone",
-                                                        *self.watch, "every")]  # fmt: skip
-
-    def clean(self) -> dict[str, Any]:
-        data = super().clean() or {}
-        rhythm = data.get("rhythm", "")
-        needed = {"daily": ["at"], "weekdays": ["at"], "weekly": ["at"], "monthly": ["at", "day"], "cron": ["cron"]}
-        watched = next((field for field, name in self.watch.items() if name == rhythm), None)
-        for name in [watched, "every"] if watched else needed.get(rhythm, []):
-            if name in data and data[name] in (None, ""):
-                self.add_error(name, "Say this too.")
-        return data
+        order = ("at", "weekday", "day", "hours", "minute", "cron", "zone", *self.watch, "every")
+        return [(self.owners[name], self[name]) for name in order]
 
     @property
     def when(self) -> When:
@@ -144,7 +143,7 @@ class ScheduleForm(forms.Form):
         rhythm, zone = data["rhythm"], data["zone"]
         if rhythm in TRIGGERS:
             field = next(field for field, name in self.watch.items() if name == rhythm)
-            return When(trigger=rhythm, watched=data[field].pk, every=data["every"], zone=zone)
+            return When(trigger=rhythm, watched=data[field].pk, every=data["every"], zone=zone or "UTC")
         if rhythm == "cron":
             return When(data["cron"], zone)
         if rhythm == "hours":
