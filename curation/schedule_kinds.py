@@ -27,7 +27,7 @@ def _accepted(task_id: int) -> int | None:
 
 trigger(
     "task.accepted",
-    Trigger("Newly accepted examples of a task", "Task", "accepted examples", Task.objects.of),
+    Trigger("After newly accepted examples of a task", "Task", "accepted examples", Task.objects.of),
     _accepted,
 )
 

@@ -27,7 +27,7 @@ def _rows(pool_id: int) -> int | None:
 trigger(
     "pool.rows",
     Trigger(
-        "New rows of a pool", "Pool", "rows", lambda team: Pool.objects.visible().filter(team=team).order_by("name")
+        "After new rows of a pool", "Pool", "rows", lambda team: Pool.objects.visible().filter(team=team).order_by("name")
     ),
     _rows,
 )
