@@ -7,9 +7,10 @@ from curation.models import Task, User
 from jobs.models import Job
 from selection.actions import ordering, pools, runs, saes
 from selection.actions.browse import KIND as LOOK
+from selection.actions.browse import NAMING
 from selection.actions.collect import KIND as COLLECT
 from selection.actions.send import KIND as SEND
-from selection.models import Import, Ordering, Run, SparseAutoencoder
+from selection.models import FeatureLook, Import, Ordering, Run, SparseAutoencoder
 
 
 def _run(row: Run) -> Thing:
@@ -73,3 +74,6 @@ register(SEND, Face("Picks for a task", by_param(
 )))  # fmt: skip
 register(COLLECT, Face("Picks for a collection", of_run))
 register(LOOK, Face("Features of a run", lambda _: {}))
+register(NAMING, Face("Name of a feature", by_param(
+    lambda: FeatureLook.objects.select_related("run__pool"), "look", lambda row: _run(row.run)
+)))  # fmt: skip

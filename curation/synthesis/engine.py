@@ -58,6 +58,7 @@ class Engine:
         self.cause: BaseException | None = None
         self._halt: asyncio.Event
         self._places: asyncio.Semaphore
+        self._turns: asyncio.Semaphore  # of those that are asked before anything was answered
         self.writer: Writer
 
     def run(self, plan: Plan, sender: Callable[[], Sender]) -> None:
@@ -67,6 +68,7 @@ class Engine:
     async def _run(self, plan: Plan, sender: Callable[[], Sender]) -> None:
         self._halt = asyncio.Event()
         # A few at first: wrong settings then cost a few requests.
+        self._turns = asyncio.Semaphore(outcomes.FIRST_REFUSED)
         self._places = asyncio.Semaphore(
             self.endpoint.concurrency if self.warm else min(outcomes.FIRST_REFUSED, self.endpoint.concurrency)
         )
@@ -117,6 +119,7 @@ class Engine:
         if self.cause is None:
             self.cause = cause
             self._halt.set()
+            self._all_turns()
 
     # --- batches ---
 
@@ -198,6 +201,8 @@ class Engine:
     async def _ask(self, ask: Ask) -> Reply:
         while True:
             async with self._places:
+                if not self.warm:
+                    await self._turns.acquire()
                 if self._halt.is_set():
                     raise Halted
                 grant = await self.writer.claim(ask)
@@ -206,8 +211,10 @@ class Engine:
                         self._well()
                         return dialects.read(response, path=ask.path)
                     case Lost(reason, error):
+                        self._turns.release()
                         return Reply(error=f"{reason}: {error}", finish_reason="error")
                     case Wait(seconds, broken):
+                        self._turns.release()
                         await self._wait(seconds, broken)
                         continue
                     case Broke():
@@ -268,10 +275,18 @@ class Engine:
             self.warm = True
             for _ in range(self.endpoint.concurrency - outcomes.FIRST_REFUSED):
                 self._places.release()
+            self._all_turns()
+
+    def _all_turns(self) -> None:
+        """Whoever waits for its turn goes on: as many as may hold a place before anything was answered."""
+        for _ in range(outcomes.FIRST_REFUSED):
+            self._turns.release()
 
     def _judge(self, outcome: Outcome) -> None:
         """Whether the run goes on after a try that brought no answer."""
         end = self.endpoint
+        if outcome.then != Then.FAIL:  # a refusal keeps its turn: five of them, and not one more is asked
+            self._turns.release()
         if outcome.then == Then.PAUSE:
             code = "endpoint.quota" if outcome.reason == "quota" else "endpoint.key_refused"
             self.halt(Fault(code, name=end.name, said=outcome.error))

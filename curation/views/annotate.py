@@ -28,7 +28,7 @@ def annotate(request: HttpRequest, task_id: int) -> HttpResponse:
         return _ahead(request, task, int(ahead)) if ahead.isdecimal() else _next(request, task)
     number = request.POST.get("annotation", "")
     annotation = access.own_annotation(request.user, task, int(number) if number.isdecimal() else 0)  # type: ignore[arg-type]
-    act = ACTS.get(request.POST.get("do", ""), _submit)
+    act = ACTS.get(request.POST.get("do", "submit"), _keep)  # a deed of another page: saved, and nothing is sent in
     return act(request, task, annotation)
 
 

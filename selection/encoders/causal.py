@@ -14,6 +14,7 @@ import contextlib
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from copy import copy
 from functools import lru_cache
 from typing import Any
 
@@ -319,10 +320,15 @@ def load(name: str = PACKAGED, device: str = "auto", precision: str = "auto", th
     named = identity(name, precision=precision)
     device = device_of(device)
     exact = precision == "auto" and stored(files) == "float64"
-    return _made(files, named, device, "float64" if exact else precision_of(device, precision), threads)
+    made = _made(files, named, device, "float64" if exact else precision_of(device, precision))
+    if threads is None:
+        return made
+    other = copy(made)
+    other.threads = threads
+    return other
 
 
 @lru_cache(maxsize=2)  # as many as `load_files` keeps
-def _made(files: Files, named: str, device: str, precision: str, threads: int | None) -> CausalLM:
+def _made(files: Files, named: str, device: str, precision: str) -> CausalLM:
     model, tokenizer = load_files(files, device, precision)
-    return CausalLM(model, tokenizer, named, device=device, precision=precision, threads=threads)
+    return CausalLM(model, tokenizer, named, device=device, precision=precision)

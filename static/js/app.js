@@ -31,7 +31,7 @@
     if ((typing(target) && !held) || (key.startsWith("Arrow") && target !== document.body)) return;
     const within = document.querySelector("dialog[open]") || document;
     const wanted = ((held ? "control+" : "") + key).toLowerCase();
-    const named = all("[aria-keyshortcuts]", within).find((one) => seen(one) && keysOf(one).some((name) => name.toLowerCase() === wanted));
+    const named = all("[aria-keyshortcuts]", within).find((one) => (seen(one) || one.dataset.open === "keys") && keysOf(one).some((name) => name.toLowerCase() === wanted));
     // In any form that names no key, Ctrl and Enter press its primary button.
     const el = named || (wanted === "control+enter" && target.form?.querySelector("button.primary[type=submit]"));
     if (!el) return;

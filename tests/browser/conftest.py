@@ -99,8 +99,9 @@ def chrome():
         if os.environ.get("CI"):
             pytest.fail(reason)
         pytest.skip(reason)
-    from playwright.sync_api import sync_playwright
+    from playwright.sync_api import expect, sync_playwright
 
+    expect.set_options(timeout=20_000)  # machines are busy at times
     with sync_playwright() as p:
         browser = p.chromium.launch(executable_path=path, args=chromium.ARGS)
         yield browser
@@ -131,7 +132,7 @@ def tab(site, chrome, signed_in, request):
     """A signed-in page. Errors in the console, broken requests and CSP violations fail the test."""
     options = getattr(request, "param", {})
     context = chrome.new_context(base_url=site.url, storage_state=signed_in, accept_downloads=True, **options)
-    context.set_default_timeout(15_000)
+    context.set_default_timeout(30_000)
     page = context.new_page()
     troubles: list[str] = []
     page.on("pageerror", lambda error: troubles.append(str(error)))

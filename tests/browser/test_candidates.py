@@ -103,6 +103,7 @@ def test_candidates_by_keyboard(tab, make):
     expect(rows.nth(0).get_by_role("checkbox")).to_be_focused()
     tab.keyboard.press("r")  # the one in hand is kept again
     expect(tab.locator(".candidate-dropped")).to_have_count(4)
+    expect(rows.nth(0).get_by_role("checkbox")).to_be_focused()
     tab.keyboard.press("Enter")
     expect(rows.nth(0).get_by_text("Verdicts, in their order")).to_be_visible()
     calm(tab)
@@ -113,11 +114,11 @@ def test_candidates_by_keyboard(tab, make):
     tab.get_by_role("button", name="Show", exact=True).click()
     expect(rows).to_have_count(4)
     assert "state=dropped" in tab.url
-    expect(tab.get_by_text("It is shorter than 20 characters.").first).to_be_visible()
+    expect(rows.get_by_text("It is shorter than 20 characters.").first).to_be_visible()
     tab.get_by_text("Lengths and what was dropped").click()
     expect(tab.get_by_text("Length of answers").first).to_be_visible()
     calm(tab)
-    tab.get_by_text("Send to the queue").click()
+    tab.get_by_role("region", name="Candidates").get_by_text("Send to the queue").click()
     tab.get_by_role("button", name="All kept").click()
     expect(tab.locator("#toast")).to_contain_text("3 examples are in")
 

@@ -73,7 +73,7 @@ def test_from_training_to_a_queue_in_order(tab, trained, request):
     tab.locator("tbody a").first.click()
     waits_for(tab, "It fires in")  # looked up at once, without a click
     assert tab.locator("mark.lit-3").count() > 0
-    tab.get_by_label("Name").fill("numbers of apples")
+    tab.get_by_role("textbox", name="Name optional").fill("numbers of apples")
     tab.get_by_role("button", name="Keep the name").click()
     assert "numbers of apples" in tab.get_by_role("heading", level=1).inner_text()
     calm(tab)

@@ -3,7 +3,10 @@
 import asyncio
 import gzip
 import threading
+from collections.abc import Coroutine
+from concurrent.futures import ThreadPoolExecutor
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
 
 import httpx2
 import pytest
@@ -45,12 +48,18 @@ def server():
     made.server_close()
 
 
+def run(asked: Coroutine[None, None, Any]) -> Any:
+    """Apart: a browser that is open in this process has a loop in the main thread."""
+    with ThreadPoolExecutor(1) as apart:
+        return apart.submit(asyncio.run, asked).result()
+
+
 def get(url: str) -> httpx2.Response:
     async def ask() -> httpx2.Response:
         async with client(seconds=5) as http:
             return await http.get(url)
 
-    return asyncio.run(ask())
+    return run(ask())
 
 
 def test_a_private_address_is_refused_before_a_byte_is_sent(server, settings):
@@ -93,4 +102,4 @@ def test_an_answer_is_bounded_and_never_packed(server, settings, monkeypatch):
 
 def test_a_unix_socket_is_no_address():
     with pytest.raises(RefusedAddress):
-        asyncio.run(net_async.GuardedAsyncBackend().connect_unix_socket("/tmp/x"))
+        run(net_async.GuardedAsyncBackend().connect_unix_socket("/tmp/x"))

@@ -106,7 +106,7 @@ def test_what_cannot_be_done_is_said(change, error, says):
 
 def test_no_rows_no_picks():
     for method in ALONE:
-        assert select([], TARGET, method=method) == []
+        assert select([], TARGET, method=method, **USUAL.get(method, {})) == []
 
 
 def test_two_processes_give_the_same_picks_and_reasons():

@@ -45,11 +45,12 @@ def test_killed_workers_and_a_flushed_broker_change_no_pick(plant, cast, monkeyp
     steps = Step.objects.filter(job_id=shaken.job_id)
     assert steps.count() > 4
     first = plant.worker("first", slots=2)
-    until(lambda: steps.filter(state="done").exists(), 30, lambda: plant.log("first"))
+    until(lambda: steps.filter(state="done").exists(), 60, lambda: plant.log("first"))
+    plant.celery("beat", "beat")  # what the first was sent and never read is sent again
     plant.broker.flushall()
     os.kill(first.pid, signal.SIGSTOP)  # it holds its leases and says nothing any more
     plant.worker("second", slots=1)
-    until(lambda: steps.filter(worker__startswith="second", state="done").exists(), 30, lambda: plant.log("second"))
+    until(lambda: steps.filter(worker__startswith="second", state="done").exists(), 60, lambda: plant.log("second"))
     os.kill(first.pid, signal.SIGCONT)  # late finishers: their leases are somebody else's by now
     plant.kill(first)
     plant.broker.flushall()
@@ -58,7 +59,7 @@ def test_killed_workers_and_a_flushed_broker_change_no_pick(plant, cast, monkeyp
         shaken.job.refresh_from_db()
         return shaken.job.is_final
 
-    until(ended, 60, lambda: plant.log("second"))
+    until(ended, 90, lambda: plant.log("second"))
     assert (shaken.job.state, shaken.job.error_what) == ("succeeded", "")
     shaken.refresh_from_db()
     assert picks(shaken) == picks(quiet)

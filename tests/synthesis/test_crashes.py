@@ -64,6 +64,7 @@ def test_a_worker_that_stood_still_and_comes_back_writes_nothing_twice(cast, ser
     children = [one.pid for one in psutil.Process(first.pid).children()]
     for pid in (first.pid, *children):
         os.kill(pid, signal.SIGSTOP)
+    plant.celery("beat", "beat")  # what the first was sent and never read is sent again
     plant.worker("second", "io")
     until(lambda: sum(server.paid.values()) >= 40, 40, lambda: plant.log("second"))
     for pid in (*children, first.pid):

@@ -58,7 +58,8 @@ class Ours(Server):
 def save(folder: Path) -> None:
     """The packaged weights, unpacked, as a folder that `transformers serve` takes: it reads no GGUF."""
     config = copy.deepcopy(model().model.config)
-    del config.quantization_config
+    if hasattr(config, "quantization_config"):  # the weights were just unpacked, not read from the cache
+        del config.quantization_config
     config.architectures = [type(model().model).__name__]
     config.save_pretrained(folder)
     model().model.generation_config.save_pretrained(folder)

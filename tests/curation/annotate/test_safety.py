@@ -51,6 +51,16 @@ def test_script_tags_in_every_field_are_text(cast, task, page):
     assert "alert(1)" in answers[0].content.decode()
 
 
+@pytest.mark.parametrize("do", ["repair", "no-such-deed", ""])
+def test_only_submit_submits(task, page, do):
+    brought(task, Content("single", "Say it"), key="a")
+    page.open()
+    answer = page.post(do, output="half of an answer")
+    assert answer.status_code < 400
+    saved = Annotation.objects.get()
+    assert (saved.state, saved.answer) == ("draft", {"output": "half of an answer"})
+
+
 def test_characters_that_cannot_be_seen_are_named(task, page):
     brought(task, Content("single", BIDI, BIDI), key="a")
     page.open()
