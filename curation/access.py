@@ -23,6 +23,7 @@ from curation.models import (
     Generation,
     Invitation,
     Membership,
+    Push,
     Role,
     Task,
     Team,
@@ -271,6 +272,15 @@ def schedule(user: User, schedule_id: int, need: Role = VIEW) -> Schedule:
     if found is not None:
         found.team_id = team_id_of(found)  # type: ignore[attr-defined]
     return of_team(user, found, need)
+
+
+def push(user: User, push_id: int, need: Role = VIEW) -> Push:
+    """A push of a version that is not deleted."""
+    found = Push.objects.select_related("version", "job", "created_by").filter(pk=push_id).first()
+    if found is None:
+        raise Http404
+    found.version = dataset_version(user, found.version.dataset_id, found.version.number, need)
+    return found
 
 
 def collection(user: User, collection_id: int, need: Role = VIEW) -> Collection:

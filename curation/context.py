@@ -26,7 +26,7 @@ ALSO = {
     "pools": ("/imports/",),
     "runs": ("/saes/",),
     "generations": ("/endpoints/", "/candidates/"),
-    "datasets": ("/collections/",),
+    "datasets": ("/collections/", "/pushes/"),
     "tasks": ("/examples/", "/annotations/", "/example-imports/"),
 }
 

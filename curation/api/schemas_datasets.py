@@ -185,7 +185,8 @@ class CollectionOut(Schema):
     created_at: datetime
 
 
-def _state(job: Job | None, done: bool, word: str) -> dict[str, Any]:
+def state_of(job: Job | None, done: bool, word: str) -> dict[str, Any]:
+    """Of what a job makes: how it stands, and what went wrong."""
     failed = job is not None and job.state == Job.State.FAILED and not done
     return {
         "state": word if done else job.state if job is not None else "draft",
@@ -206,7 +207,7 @@ def version_row(one: DatasetVersion) -> dict[str, Any]:
     return {
         "number": one.number, "rows": one.rows, "bytes": one.bytes, "sha256": one.sha256, "changelog": one.changelog,
         "tags": one.tags, "restored_from": one.restored_from.number if one.restored_from else None,
-        "created_at": one.created_at, "frozen_at": one.frozen_at, **_state(one.job, one.is_frozen, "frozen"),
+        "created_at": one.created_at, "frozen_at": one.frozen_at, **state_of(one.job, one.is_frozen, "frozen"),
     }  # fmt: skip
 
 
@@ -217,14 +218,14 @@ def version_full(one: DatasetVersion) -> dict[str, Any]:
 def export_row(one: DatasetExport) -> dict[str, Any]:
     return {
         "format": one.format, "sha256": one.sha256, "bytes": one.bytes, "rows": one.rows, "unfit": one.unfit,
-        **_state(one.job, bool(one.path), "ready"),
+        **state_of(one.job, bool(one.path), "ready"),
     }  # fmt: skip
 
 
 def collection_row(one: Collection) -> dict[str, Any]:
     return {
         "id": one.pk, "name": one.name, "origin": one.origin, "rows": one.rows, "licence": one.licence,
-        "lineage": one.lineage, "created_at": one.created_at, **_state(one.job, one.ready_at is not None, "ready"),
+        "lineage": one.lineage, "created_at": one.created_at, **state_of(one.job, one.ready_at is not None, "ready"),
     }  # fmt: skip
 
 

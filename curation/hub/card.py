@@ -23,9 +23,13 @@ PARAMS = 1_500  # characters of the settings of a run
 
 def readme(facts: Facts, layout: Layout) -> str:
     """The whole file."""
-    head = _dumped(head_of(facts, layout))
+    return f"---\n{_dumped(head_of(facts, layout))}---\n\n{body(facts, layout)}"
+
+
+def body(facts: Facts, layout: Layout) -> str:
+    """What people read, without the YAML."""
     parts = [
-        f"---\n{head}---\n", f"# {line(facts.name)}\n", _opening(facts), _texts(facts, ("intended_use",)),
+        f"# {line(facts.name)}\n", _opening(facts), _texts(facts, ("intended_use",)),
         *_composition(facts), _splits(facts, layout), _texts(facts, ("known_gaps", "notes")), _again(facts, layout),
     ]  # fmt: skip
     return "\n".join(part for part in parts if part)

@@ -15,75 +15,21 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-import httpx2
 from django.conf import settings
 
 from config.faults import Fault
-from config.net_async import RefusedAddress
-from config.net_sync import GuardedSyncTransport
 from curation.hub.escaping import flat
 from jobs.errors import Stop, Transient
 
 if TYPE_CHECKING:
+    import httpx2
     from huggingface_hub import HfApi
 
-LATER = (408, 429, 500, 502, 503, 504)
 FULL = ("storage limit", "quota", "storage quota", "no space", "exceeded your", "upgrade your plan", "too large")
-LONGEST = 3600.0  # seconds that a hub may ask to wait
 
 
 def endpoint() -> str:
     return str(settings.HF_ENDPOINT).rstrip("/")
-
-
-class _Transport(GuardedSyncTransport):
-    """Busy and broken answers as `Transient`."""
-
-    def handle_request(self, request: httpx2.Request) -> httpx2.Response:
-        try:
-            answer = super().handle_request(request)
-        except httpx2.TransportError as error:
-            raise Transient(f"the connection to {request.url.host} broke ({type(error).__name__})") from error
-        if answer.status_code in LATER:
-            said = f"{request.url.host} answered {answer.status_code} to {request.method} {_short(request.url.path)}"
-            pause = pause_of(answer)
-            answer.close()
-            raise Transient(said, retry_after=pause)
-        return answer
-
-
-def pause_of(answer: httpx2.Response) -> float | None:
-    """Seconds that the hub asks to wait: Retry-After, or its rate limit's reset."""
-    from huggingface_hub.utils._http import parse_ratelimit_headers
-
-    given = answer.headers.get("retry-after", "").strip()
-    if given.isdigit():
-        return min(float(given), LONGEST)
-    limit = parse_ratelimit_headers(answer.headers)
-    if answer.status_code == 429 and limit is not None and limit.remaining == 0:
-        return min(float(limit.reset_in_seconds), LONGEST)
-    return None
-
-
-def _short(path: str) -> str:
-    return path if len(path) <= 120 else f"{path[:119]}…"
-
-
-class _Client(httpx2.Client):
-    def request(self, method: Any, url: Any, **kwargs: Any) -> httpx2.Response:
-        data = kwargs.get("data")
-        if data is not None and hasattr(data, "read"):  # how the library sends files, which httpx2 calls old
-            kwargs["content"] = kwargs.pop("data")
-        return super().request(method, url, **kwargs)
-
-
-def _client() -> httpx2.Client:
-    from huggingface_hub.utils._http import hf_request_event_hook
-
-    return _Client(
-        transport=_Transport(), timeout=httpx2.Timeout(60.0, connect=10.0, read=300.0), follow_redirects=True,
-        trust_env=False, event_hooks={"request": [hf_request_event_hook]},
-    )  # fmt: skip
 
 
 @contextmanager
@@ -96,10 +42,12 @@ def talking() -> Iterator[None]:
     from huggingface_hub.utils import are_progress_bars_disabled, disable_progress_bars, enable_progress_bars
     from huggingface_hub.utils._http import default_client_factory
 
+    from curation.hub.wire import make_client
+
     xet, quiet = constants.HF_HUB_DISABLE_XET, are_progress_bars_disabled()
     constants.HF_HUB_DISABLE_XET = True
     disable_progress_bars()
-    set_client_factory(_client)
+    set_client_factory(make_client)
     try:
         yield
     except (Fault, Transient, Stop):
@@ -121,6 +69,10 @@ def api_of(token: str) -> HfApi:
 
 def understood(error: BaseException) -> BaseException:
     """The `Fault`, `Transient` or `Stop` that stands behind what the library raised; else the error itself."""
+    import httpx2
+
+    from config.net_async import RefusedAddress
+
     at: BaseException | None = error
     while at is not None:
         if isinstance(at, Fault | Transient | Stop):
@@ -154,6 +106,8 @@ def _is_full(text: str) -> bool:
 
 def of_answer(answer: httpx2.Response) -> BaseException:
     """What an answer that is no success means for the person who pushes."""
+    from curation.hub.wire import LATER, pause_of
+
     said, status = message_of(answer), answer.status_code
     if status in LATER:
         return Transient(f"the hub answered {status}", retry_after=pause_of(answer))
@@ -174,6 +128,8 @@ def of_answer(answer: httpx2.Response) -> BaseException:
 
 def message_of(answer: httpx2.Response) -> str:
     """What the hub says, as one line."""
+    import httpx2
+
     try:
         raw = answer.content
     except httpx2.StreamError:
@@ -189,6 +145,12 @@ def message_of(answer: httpx2.Response) -> str:
 
 def whoami(token: str) -> dict[str, Any]:
     """Whose token it is: {name, orgs, role}. Raises `Fault` hub.token, hub.unreachable, net.refused."""
+    import httpx2
+
+    from config.net_async import RefusedAddress
+    from config.net_sync import GuardedSyncTransport
+    from curation.hub.wire import LATER
+
     try:
         with httpx2.Client(transport=GuardedSyncTransport(), timeout=10.0, trust_env=False) as client:
             answer = client.get(f"{endpoint()}/api/whoami-v2", headers={"Authorization": f"Bearer {token}"})

@@ -33,7 +33,7 @@ class Scope(models.TextChoices):
             Scope.EXAMPLES: "Adds, changes, deletes and restores examples.",
             Scope.REVIEW: "Accepts, returns and rejects answers.",
             Scope.RUNS: "Starts and cancels runs, sends picks to a task.",
-            Scope.DATASETS: "Makes, freezes and exports datasets, keeps picks as collections.",
+            Scope.DATASETS: "Makes, freezes, exports and pushes datasets, keeps picks as collections.",
             Scope.SCHEDULES: "Pauses schedules and starts them, which starts what they do.",
         }[self]
 

@@ -2,7 +2,7 @@
 
 from django.urls import URLPattern, path
 
-from curation.views import collections, datasets, versions
+from curation.views import collections, datasets, hub, versions
 
 ONE = "datasets/<int:dataset_id>/"
 VERSION = f"{ONE}versions/<int:number>/"
@@ -14,6 +14,9 @@ urlpatterns: list[URLPattern] = [
     path(ONE, datasets.dataset, name="dataset"),
     path(f"{ONE}recipe/", datasets.dataset_recipe, name="dataset_recipe"),
     path(VERSION, versions.dataset_version, name="dataset_version"),
+    path(f"{ONE}card/", hub.dataset_card, name="dataset_card"),
+    path(f"{VERSION}push/", hub.version_push, name="version_push"),
+    path("pushes/<int:push_id>/", hub.push, name="push"),
     path(f"{VERSION}row/", versions.dataset_row, name="dataset_row"),
     path(f"{VERSION}diff/<int:other>/", versions.dataset_diff, name="dataset_diff"),
     path(f"{VERSION}run.json", versions.dataset_manifest, name="dataset_manifest"),

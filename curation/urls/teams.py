@@ -2,7 +2,7 @@
 
 from django.urls import path, re_path
 
-from curation.views import accounts, activity, teams, tokens
+from curation.views import accounts, activity, hub, teams, tokens
 
 urlpatterns = [
     path("", teams.home, name="home"),
@@ -35,6 +35,8 @@ urlpatterns = [
     # What happened
     path("t/<slug:slug>/activity/", activity.team_activity, name="team_activity"),
     path("t/<slug:slug>/audit/", activity.team_audit, name="team_audit"),
+    # The hub
+    path("t/<slug:slug>/hub/", hub.team_hub, name="team_hub"),
     # Tokens of the API
     path("t/<slug:slug>/tokens/", tokens.team_tokens, name="team_tokens"),
     path("t/<slug:slug>/tokens/<int:token_id>/revoke/", tokens.token_revoke, name="token_revoke"),

@@ -9,7 +9,7 @@ from config import storage
 from config.faults import Fault
 from config.http import page, see_other, unchanged
 from config.policy import members, reads
-from curation import access, lineage, packing, parts
+from curation import access, lineage, packing, parts, queries_hub
 from curation import queries_datasets as queries
 from curation.actions import datasets as actions
 from curation.formats.training import TRAINING
@@ -45,7 +45,7 @@ def dataset_version(request: HttpRequest, dataset_id: int, number: int) -> HttpR
     if request.htmx and request.htmx.target == "progress":  # type: ignore[attr-defined]
         return HttpResponse(headers={"HX-Refresh": "true"})
     named = {name: request.GET.get(name, "")[:300] for name in ("after", "split", "source")}
-    context |= queries.version_page(found, **named)
+    context |= queries.version_page(found, **named) | {"pushes": queries_hub.pushes_of(found)}
     part = "exports" if request.htmx and request.htmx.target == "exports" else "rows"  # type: ignore[attr-defined]
     status = 422 if form.errors else 200
     return page(request, "curation/dataset_version.html", context, part=part, status=status)

@@ -2,10 +2,11 @@
 
 from django.urls import path
 
-from curation.api import annotations, datasets, docs, examples, me, reviews, schedules, synthesis, tasks
+from curation.api import annotations, datasets, docs, examples, hub, me, reviews, schedules, synthesis, tasks
 from curation.api.build import PREFIX, addresses, new_api
 from curation.api.samples import SAMPLES
 from curation.api.samples_datasets import SAMPLES as OF_DATASETS
+from curation.api.samples_hub import SAMPLES as OF_HUB
 from curation.api.samples_schedules import SAMPLES as OF_SCHEDULES
 from curation.api.samples_synthesis import SAMPLES as OF_SYNTHESIS
 from selection.api import collect, ordering, pools, runs, saes
@@ -13,12 +14,12 @@ from selection.api.samples import SAMPLES as OURS
 
 api = new_api()
 PARTS = (
-    me, tasks, examples, annotations, reviews, ordering, pools, runs, saes, collect, datasets, synthesis, schedules
+    me, tasks, examples, annotations, reviews, ordering, pools, runs, saes, collect, datasets, hub, synthesis, schedules
 )  # fmt: skip
 for part in PARTS:
     api.add_router("", part.router)
 
-ALL_SAMPLES = SAMPLES | OURS | OF_DATASETS | OF_SYNTHESIS | OF_SCHEDULES
+ALL_SAMPLES = SAMPLES | OURS | OF_DATASETS | OF_HUB | OF_SYNTHESIS | OF_SCHEDULES
 _page, _schema, _root = docs.views(api, PREFIX, ALL_SAMPLES)
 
 urlpatterns = [

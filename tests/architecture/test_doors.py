@@ -67,6 +67,7 @@ BODIES = {
     "POST datasets/<int:dataset_id>/versions": {"changelog": ""},
     "PATCH datasets/<int:dataset_id>/versions/<int:number>": {"tags": ["v1"]},
     "POST datasets/<int:dataset_id>/versions/<int:number>/exports": {"format": "csv"},
+    "POST datasets/<int:dataset_id>/versions/<int:number>/push": {"repo": "ward/letters"},
 }
 
 
@@ -92,6 +93,7 @@ def world(cast, transactional_db):
     preset = presets.keep(run=run, name="Ours", note="", by=cast.curator)
     token, _ = tokens.make(team=cast.team, by=cast.viewer, name="nightly", scopes=[], days=30)
     version = made_datasets.exported(made_datasets.frozen_letters(cast.team), "alpaca").version
+    pushed = made_datasets.pushed(version, cast.owner)
     kept = made_datasets.collection(cast.team, bad_path=sent.bad_path)
     endpoint = synthesis.endpoint(cast.team, cast.owner, "http://127.0.0.1:1/v1")
     generation = synthesis.start(cast, endpoint, 1, task=task)
@@ -108,6 +110,7 @@ def world(cast, transactional_db):
         "endpoint_id": endpoint.pk, "generation_id": generation.pk, "candidate_id": candidate.pk,
         "generator": "label_inputs", "template": "label",
         "dataset_id": version.dataset_id, "number": 1, "other": 1, "training": "alpaca", "collection_id": kept.pk,
+        "push_id": pushed.pk,
         "membership_id": Membership.objects.get(team=cast.team, user=cast.viewer).pk,
     }  # fmt: skip
 

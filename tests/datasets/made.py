@@ -56,6 +56,15 @@ def exported(version, name):
     return made
 
 
+def pushed(version, by):
+    """A push that nobody works on; the team has a token."""
+    from curation.actions import hub
+    from curation.actions.pushes import push
+
+    hub.keep(team=version.dataset.team, by=by, token="hf_of_nobody_at_all")
+    return push(version=version, by=by, repo="ward/letters")
+
+
 def collection(team, count=5, *, name="Extra", **fields):
     """A collection whose rows are in."""
     from curation import collecting

@@ -28,7 +28,7 @@ def test_every_sample_of_the_reference_runs_against_a_server(live_server, monkey
 
     cast = make_cast()
     made.run(cast.team, made.pool(cast.team, made.rows(60)), None, budget="5", by=cast.owner)
-    datasets.exported(datasets.frozen_letters(cast.team), "messages")
+    datasets.pushed(datasets.exported(datasets.frozen_letters(cast.team), "messages").version, cast.owner)
     datasets.collection(cast.team)
     synthesis.start(cast, synthesis.endpoint(cast.team, cast.owner, "http://127.0.0.1:1/v1"), 1)
     made_schedules.nightly(cast.team, cast.owner)
