@@ -41,7 +41,7 @@ class Answering(BaseHTTPRequestHandler):
         self.query = parse_qs(where.query)
         self.at = where.path
         self.token = self.headers.get("Authorization", "").removeprefix("Bearer ")
-        self.sent = 0
+        self.sent, self.torn = 0, None
         fault = self._fault()
         if fault and fault.cut is not None:
             self.rfile.read(min(fault.cut, int(self.headers.get("Content-Length", fault.cut))))
@@ -68,6 +68,7 @@ class Answering(BaseHTTPRequestHandler):
         if fault and fault.lost:
             self._ended(0)
             return
+        self.torn = fault.torn if fault else None
         if isinstance(result, tuple):
             self._reply(*result)
         else:
@@ -115,8 +116,11 @@ class Answering(BaseHTTPRequestHandler):
             self.send_header("Content-Length", str(len(data)))
         self.end_headers()
         if self.command != "HEAD":
-            self.wfile.write(data)
+            self.wfile.write(data[: self.torn])
         self.wfile.flush()
+        if self.torn is not None:
+            self.close_connection = True
+            self.connection.close()
 
     # --- who may what ---
 

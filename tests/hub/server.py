@@ -27,7 +27,8 @@ class Fault:
     """What happens to the next `times` requests whose method and path match, after the first `skip` of them.
 
     status: the answer is this. cut: the connection ends after that many bytes of the body were read.
-    lost: the request is done, but the connection ends before the answer. held: waits for the event.
+    torn: the connection ends after that many bytes of the answer. held: waits for the event.
+    lost: the request is done, but the connection ends before the answer.
     """
 
     path: re.Pattern[str]
@@ -38,6 +39,7 @@ class Fault:
     message: str = ""
     headers: dict[str, str] = field(default_factory=dict)
     cut: int | None = None
+    torn: int | None = None
     lost: bool = False
     held: threading.Event | None = None
     reached: threading.Event = field(default_factory=threading.Event)
@@ -98,6 +100,9 @@ class Hub:
 
     def cut(self, path: str = "/lfs/", *, after: int = 1_000, times: int = 1, skip: int = 0) -> Fault:
         return self._fault(Fault(re.compile(path), "PUT", times, skip, cut=after))
+
+    def tear(self, path: str = "/resolve/", *, after: int = 1_000, times: int = 1) -> Fault:
+        return self._fault(Fault(re.compile(path), "GET", times, torn=after))
 
     def lose(self, path: str, *, method: str = "POST", times: int = 1) -> Fault:
         return self._fault(Fault(re.compile(path), method, times, lost=True))
