@@ -16,6 +16,7 @@ from jobs.schedules import register
 from selection.actions import runs, send, targets
 from selection.methods import METHODS
 from selection.models import Pick, Pool, Run, Shard, Target
+from selection.running import reuse
 
 FIXED, REDRAWN = "fixed", "redrawn"
 
@@ -27,7 +28,10 @@ def _rows(pool_id: int) -> int | None:
 trigger(
     "pool.rows",
     Trigger(
-        "After new rows of a pool", "Pool", "rows", lambda team: Pool.objects.visible().filter(team=team).order_by("name")
+        "After new rows of a pool",
+        "Pool",
+        "rows",
+        lambda team: Pool.objects.visible().filter(team=team).order_by("name"),
     ),
     _rows,
 )
@@ -51,6 +55,10 @@ class RunForm(SettingsForm):
         label="Rows of a redrawn target", min_value=1, max_value=targets.MAX_ROWS, initial=1_000, required=False,
         help_text="The examples that were accepted last.",
     )  # fmt: skip
+    frozen = forms.BooleanField(
+        label="Keep what the first run learned of the pool (frozen fit)", required=False,
+        help_text="For BM25, DSIR and the classifier: scores of old rows then never move, and only new rows are read.",
+    )  # fmt: skip
     always = forms.BooleanField(
         label="Run also when neither the pool nor the target has changed", required=False,
         help_text="The picks would be the same. Without the tick such a firing ends at once.",
@@ -70,6 +78,12 @@ class RunForm(SettingsForm):
 
     def clean(self) -> dict[str, Any]:
         data = super().clean() or {}
+        if data.get("frozen") and data.get("target") == REDRAWN:
+            self.add_error("frozen", "What is learned depends on the target: with another one it is learned anew.")
+        elif data.get("frozen") and (run := data.get("run")) is not None and not reuse.freezable(run.method):
+            self.add_error(
+                "frozen", f"{_title(run)} learns nothing of the pool that could be kept. Take the tick away."
+            )
         if data.get("target") == REDRAWN:
             run = data.get("run")
             if run is not None and run.target_id is None:
@@ -81,8 +95,11 @@ class RunForm(SettingsForm):
 
 
 def _named(run: Run) -> str:
-    title = METHODS[run.method].title if run.method in METHODS else run.method
-    return f"Run {run.number}: {run.budget} of {run.pool} by {title}"
+    return f"Run {run.number}: {run.budget} of {run.pool} by {_title(run)}"
+
+
+def _title(run: Run) -> str:
+    return METHODS[run.method].title if run.method in METHODS else run.method
 
 
 @register
@@ -108,9 +125,9 @@ class SelectionKind(TeamKind):
         made = runs.start(
             team=team, by=actor_of(firing), pool=base.pool, target=target, method=base.method,
             method_version=method.version if method is not None else base.method_version, params=base.params,
-            budget=base.budget, options=base.options, seed=base.seed, interactive=False,
+            budget=base.budget, options=base.options, seed=base.seed, interactive=False, reuses=True, after=before,
+            fits_of=_runs_of(firing.schedule) if given.get("frozen") else (),
         )  # fmt: skip
-        Run.objects.filter(pk=made.pk).update(after=before)
         firing.facts |= {"run": made.pk, "number": made.number, "rows": made.rows, "rows_before": before.rows}
         return made.job
 
@@ -119,7 +136,7 @@ class SelectionKind(TeamKind):
             return None
         run: Run = need(Run.objects.filter(pk=firing.facts["run"]).first(), "The run")
         before = Run.objects.filter(pk=firing.facts["before"]).first()
-        firing.facts |= difference(run, before)
+        firing.facts |= difference(run, before) | {"reused": run.facts.get("reused", 0)}
         into = firing.schedule.settings.get("into")
         if not into or not firing.facts["new"]:
             return None
@@ -145,6 +162,8 @@ class SelectionKind(TeamKind):
         told = f"Run {facts['number']}"
         if "new" in facts:
             told += f": {facts['new']:,} new, {facts['kept']:,} kept, {facts['gone']:,} gone"
+        if facts.get("reused"):
+            told += f"; scores of {facts['reused']:,} of {facts['rows']:,} rows as before"
         found = [Thing(told, reverse("run", args=[facts["run"]]))]
         if "sent" in facts:
             found.append(Thing(f"New picks to {facts['task']}", reverse("task", args=[facts["sent"]])))
@@ -159,10 +178,18 @@ class SelectionKind(TeamKind):
 
 def last_run(schedule: Schedule, base: Run) -> Run:
     """The newest finished run of the schedule with these settings; before its first, the run that it repeats."""
-    told = schedule.firings.filter(facts__has_key="new").order_by("-pk")
-    keys = [facts["run"] for facts in told.values_list("facts", flat=True)[:20]]
-    found = Run.objects.filter(pk__in=keys, pool=base.pool, job__state=Job.State.SUCCEEDED).order_by("-pk").first()
+    found = (
+        Run.objects.filter(pk__in=_runs_of(schedule), pool=base.pool, job__state=Job.State.SUCCEEDED)
+        .order_by("-pk")
+        .first()
+    )
     return found or base
+
+
+def _runs_of(schedule: Schedule) -> list[int]:
+    """Keys of the runs that it brought to their end."""
+    told = schedule.firings.filter(facts__has_key="new").order_by("-pk")
+    return [facts["run"] for facts in told.values_list("facts", flat=True)]
 
 
 def same(base: Run, target: Target | None, before: Run) -> bool:

@@ -1,16 +1,18 @@
 """Pools and imports: made, started, discarded, deleted."""
 
 from collections.abc import Sequence
+from typing import Any
 
 from django.db import IntegrityError, transaction
 
 from config.faults import Fault
 from curation import formats, importing
+from curation.actions import fetches
 from curation.audit import audit
 from curation.content import ContentError, Mapping
 from curation.content.model import root
 from curation.importing import look_at
-from curation.models import Team, User
+from curation.models import HubFetch, Team, User
 from jobs import actions as jobs
 from jobs.models import Job
 from selection import store
@@ -64,6 +66,15 @@ def new_pool_from_file(
     seen = look_at(path, name)
     pool = create_pool(team=team, name=pool_name, by=by, description=description)
     return draft_import(pool=pool, by=by, name=name, path=path, seen=seen)
+
+
+@transaction.atomic
+def new_pool_from_hub(
+    *, team: Team, by: User | None, pool_name: str, dataset: str, description: str = "", **asked: Any
+) -> HubFetch:  # fmt: skip
+    """A pool, and the job that fetches its rows. `asked`: as of `fetches.fetch`. Raises `Fault` pool.name_taken, hub.…"""
+    pool = create_pool(team=team, name=pool_name, by=by, description=description)
+    return fetches.fetch(team=team, by=by, into="pool", target=pool.pk, dataset=dataset, **asked)
 
 
 @transaction.atomic

@@ -1,5 +1,6 @@
 """Runs: started, cancelled, resumed, deleted."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from django.db import transaction
@@ -14,7 +15,7 @@ from selection.actions import saes, targets
 from selection.encoders.sae.files import NAMED
 from selection.methods import METHODS, ParamsError
 from selection.models import Pool, Run, Shard, Target
-from selection.running import earlier
+from selection.running import earlier, reuse
 
 KIND = "selection.run"
 
@@ -23,10 +24,13 @@ KIND = "selection.run"
 def start(
     *, team: Team, by: User | None, pool: Pool, target: Target | None, method: str, method_version: str,
     params: dict[str, Any], budget: str, options: dict[str, Any], seed: int, interactive: bool = True,
+    reuses: bool = False, after: Run | None = None, fits_of: Sequence[int] = (),
 ) -> Run:  # fmt: skip
     """Store a run with everything that decides its picks, freeze its target, and start its job.
 
     `params` and `options` were read by the method and by choose. The test sets that the options name are frozen too.
+    `reuses`: keep pass values, and take those that still hold. `after`: the run that it follows. `fits_of`: keys of runs
+    of which the first with the same settings lends its fit, frozen.
     Raises `Fault` run.empty_pool, run.too_many_rows, run.no_test_set, sae.not_usable, or run.params where the method
     takes runs that cannot be used.
     """
@@ -50,8 +54,10 @@ def start(
         team=team, number=number, pool=pool, target=target, method=method, method_version=method_version,
         params=params, budget=budget, options=options, seed=seed, shards=shards,
         rows=rows,
-        target_sha=targets.freeze(target=target) if target else "", created_by=by,
+        target_sha=targets.freeze(target=target) if target else "", created_by=by, reuses=reuses, after=after,
     )  # fmt: skip
+    if fits_of and (fit := reuse.fit_for(run, fits_of)) is not None:
+        Run.objects.filter(pk=run.pk).update(fit=fit)
     run.job = jobs.start(kind=KIND, params={"run": run.pk}, lane=team.lane, interactive=interactive)
     Run.objects.filter(pk=run.pk).update(job=run.job)
     audit("run.started", actor=by, team=team, target=run, number=number, method=method, budget=budget)

@@ -16,7 +16,7 @@ from jobs.registry import Kind, PassPlan, StepPlan, register
 from selection import methods, picked, store
 from selection.methods.base import Part, kept
 from selection.models import Pick, Run
-from selection.running import collecting, features, finishing
+from selection.running import collecting, features, finishing, reuse
 from selection.running.inputs import Inputs, parts, reduce_name
 from selection.running.lookup import Lookup
 
@@ -65,6 +65,10 @@ class Selection(Kind):
     def store(self, step: Step, result: dict[str, Any]) -> None:
         if step.payload["stage"] == "collect" and result["file"]:
             insert_picks(step.job.params["run"], result)
+        if "keep" in result:
+            reuse.note(step.job.params["run"], result["of"], result["keep"])
+        if "value" in result:
+            reuse.use(step.job.params["run"], result["value"])
         if "made" in result:
             features.note(result["shard"], result["name"], result["made"])
 
@@ -72,8 +76,20 @@ class Selection(Kind):
         inputs = Inputs.of(job)
         files = finishing.finish(inputs, job, jobs.results(job, CHOOSE)[0], jobs.results(job, COLLECT))
         # Parts of the passes have done their work; what the result page reads stays.
-        prefix, wanted = f"runs/{inputs.run.pk}", {file["path"] for file in files}
+        prefix, wanted = f"runs/{inputs.run.pk}", {file["path"] for file in files} | _keep_fit(inputs, job)
         transaction.on_commit(lambda: store.keep_only(prefix, wanted), robust=True)
+
+
+def _keep_fit(inputs: Inputs, job: Job) -> set[str]:
+    """A run that keeps values keeps its fit too, for runs that freeze it; the paths."""
+    if not inputs.run.reuses:
+        return set()
+    names = [name for name in reuse.FITS.get(inputs.run.method, ()) if name not in inputs.frozen]
+    paths = inputs.paths(job, len(inputs.passes))
+    fits = {name: paths[name] for name in names if name in paths}
+    Run.objects.filter(pk=inputs.run.pk).update(fits=fits)
+    reuse.forget_older(inputs.run)
+    return set(fits.values())
 
 
 def _map_plan(inputs: Inputs, job: Job, number: int, title: str) -> PassPlan:
@@ -89,6 +105,8 @@ def _map(inputs: Inputs, step: Step, beat: Beat) -> dict[str, Any]:
     number, item = step.payload["pass"], methods.Item(*step.payload["item"])
     one = inputs.passes[number]
     ctx = inputs.ctx(step.job, number, tick=lambda done: beat.progress(done, item.rows))
+    if reuse.keepable(inputs, one):
+        return _map_once(inputs, step, beat, ctx)
     part = one.map(inputs.rows(number, item, ctx), ctx)
     beat.progress(item.rows, item.rows)
     if one.keeps is not None:
@@ -99,6 +117,22 @@ def _map(inputs: Inputs, step: Step, beat: Beat) -> dict[str, Any]:
             "made": features.save(shard, item, part["features"]),
         }
     return {"path": store.save_part(inputs.run.pk, methods.dump(part)), "shard": item.shard}
+
+
+def _map_once(inputs: Inputs, step: Step, beat: Beat, ctx: methods.Ctx) -> dict[str, Any]:
+    """The part of an earlier run where it still holds, else a new one that is kept for later runs."""
+    number, item = step.payload["pass"], methods.Item(*step.payload["item"])
+    one, paths = inputs.passes[number], inputs.paths(step.job, number)
+    found = reuse.find(inputs, one, item, ctx, paths)
+    if found is not None:
+        beat.progress(item.rows, item.rows)
+        return {"path": found.path, "shard": item.shard, "reused": item.rows, "value": found.pk}
+    seen: set[str] = set()
+    watching = reuse.watched(ctx, seen)
+    part = one.map(inputs.rows(number, item, watching), watching)
+    beat.progress(item.rows, item.rows)
+    made = reuse.kept(inputs, one, item, (ctx, seen, paths), methods.dump(part))
+    return {"path": made["path"], "shard": item.shard, "keep": made, "of": inputs.shards[item.shard].pk}
 
 
 def _checking(beat: Beat) -> Callable[[int], None]:

@@ -5,8 +5,9 @@ from selection.models.preset import Preset
 from selection.models.run import Pick, Run
 from selection.models.sae import FeatureLook, FeatureName, SparseAutoencoder
 from selection.models.target import Target, TargetRow
+from selection.models.value import PassValue
 
 __all__ = [
-    "Feature", "FeatureLook", "FeatureName", "Import", "Ordering", "Pick", "Pool", "Preset", "Run", "Shard",
+    "Feature", "FeatureLook", "FeatureName", "Import", "Ordering", "PassValue", "Pick", "Pool", "Preset", "Run", "Shard",
     "SparseAutoencoder", "Target", "TargetRow",
 ]  # fmt: skip

@@ -40,6 +40,9 @@ class Run(models.Model):
     files = models.JSONField(default=list, help_text="The picked rows as written by each shard: path, sha256, rows.")
     bytes = models.BigIntegerField(default=0, help_text="Size of those files.")
     after = models.ForeignKey("self", models.SET_NULL, null=True, related_name="followers", help_text="Made from it.")
+    reuses = models.BooleanField(default=False, help_text="Keeps pass values, and takes those that still hold.")
+    fit = models.ForeignKey("self", models.SET_NULL, null=True, related_name="+", help_text="Its fit is used, frozen.")
+    fits = models.JSONField(default=dict, help_text="Where its own fit lies: {pass: path}, for runs that freeze it.")
     created_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.SET_NULL, null=True, related_name="+")
     created_at = models.DateTimeField(default=timezone.now, editable=False)
 

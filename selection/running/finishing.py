@@ -46,6 +46,9 @@ def finish(inputs: Inputs, job: Job, chosen: dict[str, Any], collected: list[dic
     if chosen["scores"]:
         facts["scores"] = chosen["scores"]
     facts["workers"] = Step.objects.filter(job=job).values("worker").distinct().count()
+    scored = inputs.score_parts(job)
+    if any("reused" in part for part in scored):
+        facts["reused"] = sum(part.get("reused", 0) for part in scored)  # rows whose scores an earlier run computed
     facts |= {key: chosen[key] for key in ("skipped", "read", "wanted", "tokens")}
     said = warnings(facts, picked=chosen["picks"], short=_short(run, chosen))
     if leaked := sum(part["leaked"] for part in collected):

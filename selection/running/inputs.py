@@ -35,7 +35,7 @@ from selection.methods.base import (
     whole,
 )
 from selection.methods.budget import tokens
-from selection.running import earlier, features
+from selection.running import earlier, features, reuse
 
 USUAL_CHARS = 500
 
@@ -74,7 +74,7 @@ class Inputs:
 
     @classmethod
     def of(cls, job: Job) -> "Inputs":
-        return cls(rows.Run.objects.select_related("pool", "target").get(pk=job.params["run"]))
+        return cls(rows.Run.objects.select_related("pool", "target", "fit").get(pk=job.params["run"]))
 
     @cached_property
     def method(self) -> Method:
@@ -105,10 +105,19 @@ class Inputs:
         return list(self.method.passes(self.params))
 
     @cached_property
+    def frozen(self) -> dict[str, str]:
+        """Values of passes that are those of an earlier run: {pass: path}."""
+        known = reuse.FITS.get(self.run.method, ())
+        fits = self.run.fit.fits if self.run.fit is not None else {}
+        return {name: path for name, path in fits.items() if name in known}
+
+    @cached_property
     def stages(self) -> list[tuple[str, int]]:
         """The passes of the job: (stage, number of the method's pass)."""
         made = []
         for number, one in enumerate(self.passes):
+            if one.name in self.frozen:
+                continue
             made.append(("map", number))
             if one.reduce is not None:
                 made.append(("reduce", number))
@@ -141,12 +150,18 @@ class Inputs:
     @property
     def length_factor(self) -> float:
         """How much longer the pool's rows are than the 500 characters for which methods state their pieces; at least 1."""
-        chars = sum(shard.stats.get("chars", 0) for shard in self.shards)
-        return max(1.0, chars / max(self.run.rows, 1) / USUAL_CHARS)
+        return factor_of(self.shards)
+
+    def paths(self, job: Job, before: int) -> dict[str, str]:
+        """Where the values of the passes before pass `before` lie, by name."""
+        return {
+            one.name: self.frozen.get(one.name) or jobs.results(job, reduce_name(one))[0]["path"]
+            for one in self.passes[:before] if one.reduce
+        }  # fmt: skip
 
     def ctx(self, job: Job, before: int, tick: Callable[[int], None] = no_tick) -> Ctx:
         """What a map or reduce of pass `before` may know: the values of the passes before it."""
-        paths = {one.name: jobs.results(job, reduce_name(one))[0]["path"] for one in self.passes[:before] if one.reduce}
+        paths = self.paths(job, before)
         made = {"runs": lambda: earlier.picks(self.run)} if earlier.needs_runs(self.run.method) else {}
         return Ctx(self.params, self.target, self.run.seed, self.run.rows, Values(paths, made), tick, self.wanted)
 
@@ -165,6 +180,9 @@ class Inputs:
             return whole(ctx.rows)
         if one.keeps is not None:
             return features.missing(self.shards, kept(one, ctx))
+        if reuse.keepable(self, one):
+            rows_of = one.rows_per_item(ctx)
+            return reuse.cut(self.shards, [max(1, round(rows_of / factor_of([shard]))) for shard in self.shards])
         # No core idles over a pool that the method would leave in one piece; how it is cut changes no score.
         pieces = min(2 * slots(one.queue), int(self.method.seconds(ctx.rows, len(ctx.target), ctx.params)))
         wanted = max(1, round(one.rows_per_item(ctx) / self.length_factor))
@@ -196,6 +214,12 @@ class Inputs:
     def score_parts(self, job: Job) -> list[dict[str, Any]]:
         """path and shard of each score column, in item order."""
         return jobs.results(job, self.passes[-1].name)
+
+
+def factor_of(shards: Sequence[rows.Shard]) -> float:
+    """How much longer these rows are than the usual ones; at least 1."""
+    chars = sum(shard.stats.get("chars", 0) for shard in shards)
+    return max(1.0, chars / max(sum(shard.rows for shard in shards), 1) / USUAL_CHARS)
 
 
 def slots(queue: str) -> int:
