@@ -27,7 +27,10 @@ def _rows(pool_id: int) -> int | None:
 trigger(
     "pool.rows",
     Trigger(
-        "After new rows of a pool", "Pool", "rows", lambda team: Pool.objects.visible().filter(team=team).order_by("name")
+        "After new rows of a pool",
+        "Pool",
+        "rows",
+        lambda team: Pool.objects.visible().filter(team=team).order_by("name"),
     ),
     _rows,
 )
