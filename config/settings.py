@@ -92,6 +92,7 @@ CACHES = {
 # --- files -------------------------------------------------------------------------------------------------
 STORAGE_URL = env.text("STORAGE_URL", str(VAR / "storage"))
 UPLOAD_MAX_BYTES = env.number("UPLOAD_MAX_BYTES", 4 << 30, least=1 << 10)
+HUB_MAX_BYTES = env.number("HUB_MAX_BYTES", 20 << 30, least=1 << 10)
 UPLOAD_MAX_ROWS = env.number("UPLOAD_MAX_ROWS", 20_000_000, least=1)
 FIELD_MAX_CHARS = env.number("FIELD_MAX_CHARS", 1_000_000, least=1_000)
 SHARD_ROWS = env.number("SHARD_ROWS", 50_000, least=100)

@@ -21,6 +21,7 @@ from curation.models import (
     Example,
     ExampleImport,
     Generation,
+    HubFetch,
     Invitation,
     Membership,
     Push,
@@ -281,6 +282,11 @@ def push(user: User, push_id: int, need: Role = VIEW) -> Push:
         raise Http404
     found.version = dataset_version(user, found.version.dataset_id, found.version.number, need)
     return found
+
+
+def hub_fetch(user: User, fetch_id: int, need: Role = VIEW) -> HubFetch:
+    """An import from the hub on its way."""
+    return of_team(user, HubFetch.objects.select_related("job", "created_by").filter(pk=fetch_id).first(), need)
 
 
 def collection(user: User, collection_id: int, need: Role = VIEW) -> Collection:

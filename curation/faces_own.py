@@ -2,7 +2,7 @@
 
 from django.urls import reverse
 
-from curation.actions import generations, imports
+from curation.actions import fetches, generations, imports
 from curation.faces import Face, Thing, by_param, register
 from curation.generators import GENERATORS
 from curation.models import (
@@ -13,6 +13,7 @@ from curation.models import (
     Endpoint,
     ExampleImport,
     Generation,
+    HubFetch,
     Push,
     Task,
     User,
@@ -122,6 +123,26 @@ register(
         lambda: Push.objects.select_related("version__dataset"), "push",
         lambda row: Thing(f"{row.version} to {row.repo}", f"{row.version.get_absolute_url()}#hub"),
     )),
+)  # fmt: skip
+def _fetch(job: Job) -> HubFetch | None:
+    return HubFetch.objects.select_related("team", "job").filter(pk=job.params.get("fetch")).first()
+
+
+def _cancel_fetch(job: Job, by: User) -> None:
+    if (row := _fetch(job)) is not None:
+        fetches.cancel(fetch=row, by=by)
+
+
+def _resume_fetch(job: Job, by: User) -> None:
+    if (row := _fetch(job)) is not None:
+        fetches.resume(fetch=row, by=by)
+
+
+register(
+    fetches.FETCH,
+    Face("Rows from the hub", by_param(
+        HubFetch.objects.all, "fetch", lambda row: Thing(f"{row} into a {row.into}", row.get_absolute_url())
+    ), _cancel_fetch, _resume_fetch),
 )  # fmt: skip
 register(
     "schedule.alert",

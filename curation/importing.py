@@ -85,33 +85,48 @@ class TooManyBad(Fault):
 
 @dataclass(frozen=True, slots=True)
 class Good:
-    """The good rows of one batch, and where in the file each of them stands."""
+    """The good rows of one batch, and where each of them stands; `file`: in which, if it is not the first of them."""
 
     checked: Checked
     lines: Sequence[int]
+    file: str = ""
 
 
 class Reading:
     """One pass over a received file. `good`, `bad` and `save_bad` may be asked at any time."""
 
-    def __init__(self, *, path: str, name: str, mapping: Mapping, max_bad_share: float, beat: Beat) -> None:
-        self.path, self.name, self.mapping, self.max_bad_share, self.beat = path, name, mapping, max_bad_share, beat
+    def __init__(
+        self, *, path: str, name: str, mapping: Mapping, max_bad_share: float, beat: Beat,
+        more: Sequence[dict[str, str]] = (),
+    ) -> None:  # fmt: skip
+        self.name, self.mapping, self.max_bad_share, self.beat = name, mapping, max_bad_share, beat
+        self.files = [{"name": name, "path": path}, *more]
+        self.file = ""  # which of several is read
         self.good = self.bad = 0
         self.kept: list[dict[str, Any]] = []
         self.reasons: Counter[str] = Counter()
 
     def batches(self) -> Iterator[Good]:
-        """The good rows in the order of the file. Raises `Fault` (format.…) and `TooManyBad`; tells the beat."""
+        """The good rows, file by file, in their order. Raises `Fault` (format.…) and `TooManyBad`; tells the beat."""
+        sizes = [storage.size(one["path"]) for one in self.files] if len(self.files) > 1 else [0]
+        for number, one in enumerate(self.files):
+            self.file = one["name"] if number else ""
+            yield from self._batches(one, sum(sizes[:number]), sum(sizes[number + 1 :]))
+        self._judge(final=True)
+
+    def _batches(self, one: dict[str, str], before: int, after: int) -> Iterator[Good]:
         try:
-            with storage.open_file(self.path) as file:
-                source = formats.sniff(file, self.name)
+            with storage.open_file(one["path"]) as file:
+                source = formats.sniff(file, one["name"])
                 with formats.open_rows(file, source, limits()) as reader:
                     for batch in reader:
                         yield self._sorted(batch)
-                        self.beat.progress(reader.position() // KB, reader.total // KB, f"{self.good:,} rows")
+                        done, total = before + reader.position(), before + reader.total + after
+                        self.beat.progress(done // KB, total // KB, f"{self.good:,} rows")
         except formats.FormatError as error:
+            if error.code == "format.no_rows" and len(self.files) > 1:
+                return  # an empty piece of a whole that is not
             raise Fault(error.code, **error.facts) from None
-        self._judge(final=True)
 
     def _sorted(self, batch: formats.Batch) -> Good:
         for item in batch.bad:
@@ -122,11 +137,12 @@ class Reading:
             self.refuse(batch.lines[wrong.row], f"{wrong.field} {wrong.why}", shown)
         self.good += checked.table.num_rows
         self._judge(final=False)
-        return Good(checked, [batch.lines[row] for row in checked.rows])
+        return Good(checked, [batch.lines[row] for row in checked.rows], self.file)
 
     def refuse(self, line: int, reason: str, shown: str) -> None:
         """Note a bad row: its place, why, and how it begins."""
         self.bad += 1
+        reason = f"{self.file}: {reason}" if self.file else reason
         if len(self.reasons) < 1000 or reason in self.reasons:
             self.reasons[reason] += 1
         if len(self.kept) < MAX_BAD_KEPT:
@@ -162,7 +178,13 @@ def _excerpt(table: pa.Table, row: int) -> str:
     return excerpt(json.dumps(table.slice(row, 1).to_pylist()[0], ensure_ascii=False, default=str))
 
 
-# --- after: the list of bad rows ---
+# --- after: files that are not needed any more, the list of bad rows ---
+
+
+def forget(path: str, more: Sequence[dict[str, str]]) -> None:
+    """Remove the files of an import."""
+    for one in [path, *(one["path"] for one in more)]:
+        storage.delete(one)
 
 
 def bad_rows(path: str) -> Iterator[dict[str, Any]]:

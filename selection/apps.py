@@ -6,7 +6,7 @@ class SelectionConfig(AppConfig):
 
     def ready(self) -> None:
         # Words, faces, kinds of jobs and of schedules.
-        from selection import deeds, faces, faults, handlers, origins, schedule_kinds  # noqa: F401
+        from selection import deeds, faces, faults, fetching, handlers, origins, schedule_kinds  # noqa: F401
         from selection.encoders.sae import files
         from selection.running import saes
 

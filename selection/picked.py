@@ -21,7 +21,8 @@ from selection import store
 from selection.models import Run, Shard
 
 RANK, SCORE, TEXT, REASON, ROW = "_rank", "_score", "_text", "_reason", "_row"
-OURS = (RANK, SCORE, TEXT, REASON, ROW, *store.OWN)
+HUB = "_hub"  # of `contents`: what is known of the hub's dataset that the row is from, {} for a file
+OURS = (RANK, SCORE, TEXT, REASON, ROW, HUB, *store.OWN)
 GROUP = 500  # rows of one row group: what opening a single row reads
 
 
@@ -63,15 +64,29 @@ def _walk(file: pq.ParquetFile) -> Iterator[dict[str, Any]]:
 
 def contents(run: Run) -> Iterator[tuple[Content, dict[str, Any]]]:
     """Every picked row by rank: what it says by the mapping of its shard, and the row with ours."""
-    shards = {shard.pk: shard for shard in Shard.objects.filter(pk__in=[entry["shard"] for entry in run.files])}
-    mappings = [Mapping.from_dict(shards[entry["shard"]].mapping) for entry in run.files]
+    known = Shard.objects.select_related("made_by__fetch").in_bulk([entry["shard"] for entry in run.files])
+    shards = [known[entry["shard"]] for entry in run.files]
     with ExitStack() as stack:
         walks = [
-            ((row[RANK], read(row, mapping), row) for row in _walk(file))
-            for file, mapping in zip(_open(run, stack), mappings, strict=True)
+            _said(file, Mapping.from_dict(shard.mapping), hub_of(shard))
+            for file, shard in zip(_open(run, stack), shards, strict=True)
         ]
         for _, content, found in heapq.merge(*walks, key=lambda item: item[0]):
             yield content, found
+
+
+def _said(
+    file: pq.ParquetFile, mapping: Mapping, hub: dict[str, str]
+) -> Iterator[tuple[int, Content, dict[str, Any]]]:  # fmt: skip
+    for row in _walk(file):
+        row[HUB] = hub
+        yield row[RANK], read(row, mapping), row
+
+
+def hub_of(shard: Shard) -> dict[str, str]:
+    """Dataset, configuration, split, commit and licence of rows that came from the hub."""
+    fetch = shard.made_by.fetch if shard.made_by is not None else None
+    return {name: value for name, value in fetch.facts.items() if value} if fetch is not None else {}
 
 
 def row(run: Run, shard_id: int, rank: int) -> tuple[dict[str, Any], str]:

@@ -4,6 +4,7 @@ from django.db import transaction
 
 from config import storage
 from config.faults import Fault
+from curation import importing
 from curation.audit import audit
 from curation.content import ContentError, Mapping
 from curation.importing import look_at
@@ -78,13 +79,13 @@ def discard_import(*, import_: ExampleImport, by: User | None) -> None:
     fresh = ExampleImport.objects.select_for_update(of=("self",)).select_related("job").get(pk=import_.pk)
     if fresh.loaded_at or (fresh.job is not None and not fresh.job.is_final):
         raise Fault("import.started", name=fresh.name)
-    path, bad_path, job = fresh.path, fresh.bad_path, fresh.job
+    files, bad_path, job = (fresh.path, fresh.more), fresh.bad_path, fresh.job
     ExampleImport.objects.filter(pk=fresh.pk).delete()
     if job is not None:
         jobs.discard(job=job)
 
     def forget() -> None:
-        storage.delete(path)
+        importing.forget(*files)
         storage.delete(bad_path)
 
     transaction.on_commit(forget)

@@ -65,6 +65,11 @@ register(
             "In commit {commit} of {repo}, {names} differ from the files of the version.",
             "Do not use that commit. Push again; if it happens again, tell whoever runs the hub.",
         ),
+        "hub.gone": Text(
+            "The files of this push are gone",
+            "{name} was written for it, and a later push of the dataset cleaned up.",
+            "Push the version again.",
+        ),
         "hub.repo": Text(
             "This is no name of a repository",
             "{repo} {why}.",
@@ -74,6 +79,61 @@ register(
             "This is no name of a branch",
             "{branch} {why}.",
             "Use letters, digits, dots, dashes and slashes, such as main.",
+        ),
+    }
+)
+register(
+    {
+        "hub.no_dataset": Text(
+            "The hub has no such dataset",
+            "{dataset} is not on {endpoint}, or not for {who}.",
+            "Check the spelling (owner/name). For a private one, an owner of the team enters a token that may read it.",
+            status=404,
+        ),
+        "hub.gated": Text(
+            "This dataset is behind a condition",
+            "{dataset} is shown only to those who accepted its terms on the hub; {who} did not.",
+            "Accept the terms on its page on the hub with the account of the team's token, then resume.",
+        ),
+        "hub.no_revision": Text(
+            "The dataset has no such revision",
+            "{dataset} has no branch, tag or commit called {revision}.",
+            "Look up its branches and tags on the hub, or leave the field empty for the newest state.",
+        ),
+        "hub.no_config": Text(
+            "Which configuration?",
+            "The dataset has {there}; asked for was {asked}.",
+            "Name one of these as the configuration.",
+        ),
+        "hub.no_split": Text(
+            "Which split?", "The configuration has {there}; asked for was {asked}.", "Name one of these as the split."
+        ),
+        "hub.no_data": Text(
+            "No rows are found in the dataset",
+            "There is {there}. Parquet, JSONL, JSON, CSV and TSV can be read, also as .gz and .zst.",
+            "Try the revision refs/convert/parquet, where the hub keeps many datasets as Parquet, or download the files "
+            "and import what they hold.",
+        ),
+        "hub.too_large": Text(
+            "The split is too large",
+            "Its {files} have {size}, and {limit} are allowed.",
+            "Choose a smaller configuration or split, or have HUB_MAX_BYTES raised.",
+        ),
+        "hub.damaged": Text(
+            "A file did not arrive whole",
+            "What came as {name} is not what the hub announced: its hash is another one.",
+            "Resume to fetch it anew. If it happens again, tell whoever runs the hub.",
+        ),
+        "hub.fetch_gone": Text(
+            "What the rows were to go into is gone",
+            "The {what} was deleted meanwhile.",
+            "Discard this import and start a new one.",
+        ),
+        "hub.fetch_done": Text(
+            "This import is past that",
+            "Its files have come or it was discarded.",
+            "Load the page again.",
+            status=409,
         ),
     }
 )

@@ -7,12 +7,12 @@ from typing import Any
 from django.db import connection, transaction
 from django.utils import timezone
 
-from config import storage, uploads
+from config import uploads
 from curation.actions.adding import NewExample, add_examples
 from curation.ahead import ahead
 from curation.audit import audit
 from curation.content import Mapping, contents
-from curation.importing import KB, Reading, TooManyBad
+from curation.importing import KB, Reading, TooManyBad, forget
 from curation.incoming import maker
 from curation.models import Example, ExampleImport
 from jobs.heartbeat import Beat
@@ -36,10 +36,10 @@ class ExampleImportKind(Kind):
         return PassPlan("read", "Read, check and store the examples", [plan], "kB")
 
     def run(self, step: Step, beat: Beat) -> dict[str, Any]:
-        found = ExampleImport.objects.select_related("task__team", "created_by").get(pk=step.payload["import"])
+        found = ExampleImport.objects.select_related("task__team", "created_by", "fetch").get(pk=step.payload["import"])
         reading = Reading(
             path=found.path, name=found.name, mapping=Mapping.from_dict(found.mapping),
-            max_bad_share=found.max_bad_share, beat=beat,
+            max_bad_share=found.max_bad_share, beat=beat, more=found.more,
         )  # fmt: skip
         try:
             return _bring_in(found, reading, beat)
@@ -62,10 +62,10 @@ class ExampleImportKind(Kind):
     def _clean(self, job: Job, *, with_file: bool) -> None:
         """The received file stays while another try could read it."""
         found = ExampleImport.objects.filter(pk=job.params["import"]).first()
-        path = found.path if found is not None and (with_file or found.loaded_at) else ""
+        files = (found.path, found.more) if found is not None and (with_file or found.loaded_at) else ("", [])
 
         def clean() -> None:
-            storage.delete(path)
+            forget(*files)
             uploads.forget_old()
 
         transaction.on_commit(clean)
@@ -100,6 +100,7 @@ def _bring_in(found: ExampleImport, reading: Reading, beat: Beat) -> dict[str, A
 
 def _examples(found: ExampleImport, reading: Reading) -> Iterator[NewExample]:
     make = maker(found.task, found.outputs_as, found.name)
+    known = {name: value for name, value in found.fetch.facts.items() if value} if found.fetch else {}
     for good in reading.batches():
         says = contents(good.checked.table, reading.mapping)
         for content, key, source, line in zip(
@@ -107,5 +108,5 @@ def _examples(found: ExampleImport, reading: Reading) -> Iterator[NewExample]:
         ):
             made = make(content)
             made.key, made.source = key, source
-            made.lineage = {"file": found.name, "line": line, "import": found.pk}
+            made.lineage = {"file": good.file or found.name, "line": line, "import": found.pk} | known
             yield made

@@ -1,5 +1,6 @@
 """The job that pushes a version to the hub: write, prepare, upload, commit, check."""
 
+from functools import partial
 from typing import Any
 
 from django.db import transaction
@@ -81,8 +82,8 @@ class PushKind(Kind):
             "dataset.pushed", actor=push.created_by, team=dataset.team, target=dataset, name=dataset.name,
             version=push.version.number, repo=push.repo, commit=push.commit, private=push.private,
         )  # fmt: skip
-        place = work.folder(push)
-        transaction.on_commit(lambda: storage.delete_prefix(place), robust=True)
+        for place in work.clean(push):
+            transaction.on_commit(partial(storage.delete_prefix, place), robust=True)
 
 
 def _push(pk: int) -> Push | None:

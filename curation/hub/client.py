@@ -70,6 +70,7 @@ def api_of(token: str) -> HfApi:
 def understood(error: BaseException) -> BaseException:
     """The `Fault`, `Transient` or `Stop` that stands behind what the library raised; else the error itself."""
     import httpx2
+    from huggingface_hub.errors import OfflineModeIsEnabled
 
     from config.net_async import RefusedAddress
 
@@ -79,6 +80,8 @@ def understood(error: BaseException) -> BaseException:
             return at
         if isinstance(at, RefusedAddress):
             return Fault("net.refused", host=at.host, why=at.why)
+        if isinstance(at, OfflineModeIsEnabled):
+            return Fault("hub.unreachable", endpoint=endpoint(), why="HF_HUB_OFFLINE is set on the workers")
         if isinstance(at, httpx2.TransportError):
             return Transient(f"the connection to the hub broke ({type(at).__name__})")
         answer = getattr(at, "response", None)

@@ -73,6 +73,25 @@ def _kept(push: Push, root: Path, path: Path, told: Told) -> Json:
     return {"name": name, "path": out.path, "sha256": out.sha256, "bytes": out.size, "git": git_sha(path)}
 
 
+def _local(one: Mapping[str, Any]) -> Path:
+    """Where a file of the first step lies. Raises `Fault` hub.gone when a later push cleaned up after this one."""
+    try:
+        return storage.local_path(one["path"], one["sha256"])
+    except Fault as fault:
+        if fault.code == "store.missing":
+            raise Fault("hub.gone", name=one["name"]) from None
+        raise
+
+
+def clean(push: Push) -> list[str]:
+    """Folders that this push leaves: its own, and those of earlier ones of the dataset that ended without a commit."""
+    dataset = push.version.dataset_id
+    over = Push.objects.filter(
+        version__dataset=dataset, pk__lt=push.pk, commit="", job__state__in=["failed", "cancelled"]
+    )
+    return [folder(push), *(f"datasets/{dataset}/pushes/{pk}" for pk in over.values_list("pk", flat=True))]
+
+
 def git_sha(path: Path) -> str:
     """The name that git gives to the content of a file (sha1 of `blob`, its size, a zero byte, the content)."""
     found = hashlib.sha1(b"blob %d\0" % path.stat().st_size, usedforsecurity=False)
@@ -160,7 +179,7 @@ def upload(push: Push, files: Sequence[Json], told: Told) -> Json:
     with talking():
         api = api_of(token_of(push))
         for one in files:
-            with Counted(storage.local_path(one["path"], one["sha256"]), lambda n, was=done: told(was + n)) as file:  # type: ignore[misc]
+            with Counted(_local(one), lambda n, was=done: told(was + n)) as file:  # type: ignore[misc]
                 add = CommitOperationAdd(one["name"], file)
                 file.counting = True
                 api.preupload_lfs_files(
@@ -252,7 +271,7 @@ def _operations(api: "HfApi", push: Push, files: Sequence[Json], head: str, plac
     from huggingface_hub import CommitOperationAdd, CommitOperationDelete
 
     for number, one in enumerate(files):
-        path = storage.local_path(one["path"], one["sha256"])
+        path = _local(one)
         yield CommitOperationAdd(one["name"], str(_named(path, place / str(number))))
     there = {found.path for found in api.list_repo_tree(push.repo, repo_type=KIND, revision=head, recursive=True)}
     gone = _written_before(api, push, head, there, place) - {one["name"] for one in files}

@@ -15,6 +15,7 @@ from curation.models.example import (
 )
 from curation.models.generation import Candidate, Generation
 from curation.models.hub import HubToken, Push
+from curation.models.hub_fetch import HubFetch
 from curation.models.prompt import PromptVersion
 from curation.models.queue import Annotation, Slot
 from curation.models.request import ModelRequest, RequestUse
@@ -46,6 +47,7 @@ __all__ = [
     "ExampleVector",
     "Generation",
     "Guideline",
+    "HubFetch",
     "HubToken",
     "IdempotentWrite",
     "Invitation",

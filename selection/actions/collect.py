@@ -45,8 +45,9 @@ def rows(run: Run, made: Collection, top: int) -> Iterator[Row]:
         licence, language = (_text(row, names) for names in (("licence", "license"), ("language", "lang")))
         yield Row(
             key=f"{made.space}/{key}", content=content, origin=made.space, source=(row[store.SOURCE] or "")[:255],
-            licence=licence or made.licence, language=language, day=day,
-            lineage=origin | {"rank": row[picked.RANK], "score": row[picked.SCORE], "key": key, "collection": made.pk},
+            licence=licence or row[picked.HUB].get("licence", "") or made.licence, language=language, day=day,
+            lineage=origin | row[picked.HUB]
+            | {"rank": row[picked.RANK], "score": row[picked.SCORE], "key": key, "collection": made.pk},
         )  # fmt: skip
 
 

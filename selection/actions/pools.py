@@ -125,21 +125,21 @@ def discard_import(*, import_: Import, by: User | None) -> Pool | None:
         raise Fault("pool.busy", name=import_.name)
     if pool.shards.filter(made_by=import_).exists():
         raise Fault("import.started", name=import_.name)
-    path, pk, job = import_.path, import_.pk, import_.job
+    files, pk, job = (import_.path, import_.more), import_.pk, import_.job
     Import.objects.filter(pk=pk).delete()
     if job is not None:
         jobs.discard(job=job)
     alone = pool.rows == 0 and not pool.imports.exists() and not pool.runs.exists()
     if alone:
         Pool.objects.filter(pk=pool.pk).delete()
-    transaction.on_commit(lambda: _forget({pk: path}))
+    transaction.on_commit(lambda: _forget({pk: files}))
     return None if alone else pool
 
 
-def _forget(imports: dict[int, str]) -> None:
-    """The files of imports: what was received (id -> path) and the lists of bad rows."""
-    for pk, path in imports.items():
-        store.delete(path)
+def _forget(imports: dict[int, tuple[str, list[dict[str, str]]]]) -> None:
+    """The files of imports: what was received (id -> path, further files) and the lists of bad rows."""
+    for pk, files in imports.items():
+        importing.forget(*files)
         store.delete_prefix(f"imports/{pk}")
 
 
@@ -169,7 +169,7 @@ def delete_pool(*, pool: Pool, by: User, with_runs: bool = False) -> None:
 
         for run in runs:
             run_actions.delete(run=run, by=by)
-    files = dict(locked.imports.values_list("pk", "path"))
+    files = {pk: (path, more) for pk, path, more in locked.imports.values_list("pk", "path", "more")}
     jobs_ = [import_.job for import_ in locked.imports.select_related("job") if import_.job is not None]
     pk = locked.pk
     audit("pool.deleted", actor=by, team=pool.team, target=pool, name=pool.name, rows=locked.rows)
@@ -180,6 +180,7 @@ def delete_pool(*, pool: Pool, by: User, with_runs: bool = False) -> None:
     def forget() -> None:
         store.delete_prefix(f"pools/{pk}")
         store.delete_prefix(f"features/{pk}")
+        store.delete_prefix(f"passes/{pk}")
         _forget(files)
 
     transaction.on_commit(forget)

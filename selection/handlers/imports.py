@@ -14,7 +14,7 @@ from config import uploads
 from curation import formats
 from curation.audit import audit
 from curation.content import Checked, Mapping
-from curation.importing import KB, Reading, TooManyBad
+from curation.importing import KB, Reading, TooManyBad, forget
 from curation.keys import KeyLedger
 from jobs.heartbeat import Beat
 from jobs.models import Job, Step
@@ -54,7 +54,7 @@ class ImportKind(Kind):
     def _read(self, found: Import, shards: "Shards", beat: Beat) -> dict[str, Any]:
         mapping = Mapping.from_dict(found.mapping)
         reading = Reading(
-            path=found.path, name=found.name, mapping=mapping, max_bad_share=found.max_bad_share, beat=beat
+            path=found.path, name=found.name, mapping=mapping, max_bad_share=found.max_bad_share, beat=beat, more=found.more
         )
         folder = f"imports/{found.pk}"
         try:
@@ -111,12 +111,13 @@ class ImportKind(Kind):
         found = Import.objects.filter(pk=job.params["import"]).first()
         if found is None:
             return
-        path, pool_id = found.path if with_file else "", found.pool_id
+        path, more, pool_id = found.path, found.more, found.pool_id
         lists = "" if found.bad_path else f"imports/{found.pk}"
 
         def clean() -> None:
             sweep(pool_id)
-            store.delete(path)
+            if with_file:
+                forget(path, more)
             if lists:
                 store.delete_prefix(lists)
             uploads.forget_old()

@@ -43,6 +43,8 @@ class Import(models.Model):
     job = models.OneToOneField(Job, models.SET_NULL, null=True, related_name="+")
     name = models.CharField(max_length=255, help_text="The file's name as its sender called it.")
     path = models.CharField(max_length=500, help_text="Where the received file lies, below the storage root.")
+    more = models.JSONField(default=list, help_text="[{name, path}] of further files that are read after it.")
+    fetch = models.OneToOneField("curation.HubFetch", models.SET_NULL, null=True, related_name="pool_import")
     bytes = models.BigIntegerField(default=0)
     format = models.CharField(max_length=24, blank=True)
     compression = models.CharField(max_length=8, blank=True)

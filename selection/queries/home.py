@@ -4,11 +4,12 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from django.db.models import Count, F, Q, Sum
+from django.urls import reverse
 from django.utils import timezone
 
 from curation.deeds import says
 from curation.models import AuditEvent, Generation, Team
-from jobs.models import Job, Step
+from jobs.models import Firing, Job, Step
 from selection.methods import METHODS
 from selection.models import Import, Ordering, Pool, Run, SparseAutoencoder, Target
 
@@ -80,6 +81,7 @@ def needs(team: Team) -> list[dict[str, Any]]:
         for row in generations.order_by("-pk")[:20]
         if row.job is not None
     ]  # fmt: skip
+    found += _schedules(team, since)
     imports = Import.objects.filter(pool__team=team, pool__hidden=False).select_related("pool", "job")
     for entry in imports.filter(failed | Q(job=None, finished_at=None)).order_by("-created_at")[:20]:
         if entry.job:
@@ -88,6 +90,22 @@ def needs(team: Team) -> list[dict[str, Any]]:
             title, what, at = f"{entry.name} waits for you", "Say which column is what.", entry.created_at
         found.append({"kind": "import", "object": entry, "title": title, "what": what, "at": at})
     return sorted(found, key=lambda item: item["at"], reverse=True)
+
+
+def _schedules(team: Team, since: datetime) -> list[dict[str, Any]]:
+    """Schedules that failed when they last ran."""
+    rows = Firing.objects.filter(schedule__lane=team.lane, schedule__deleted_at=None).exclude(
+        state__in=[*Firing.OPEN_STATES, Firing.State.SKIPPED]
+    )
+    last = rows.order_by("schedule_id", "-pk").distinct("schedule_id").select_related("schedule")
+    return [
+        {
+            "kind": "schedule", "object": one.schedule, "url": reverse("schedule", args=[one.schedule_id]),
+            "title": f"The schedule {one.schedule} failed", "what": one.error_title, "at": one.ended_at,
+        }
+        for one in last
+        if one.state == Firing.State.FAILED and one.ended_at is not None and one.ended_at >= since
+    ][:20]  # fmt: skip
 
 
 def _saes(team: Team, failed: Q, since: datetime) -> list[dict[str, Any]]:

@@ -8,6 +8,7 @@ import time_machine
 from django.utils import timezone
 from huggingface_hub import HfApi
 
+from config import storage
 from config.faults import Fault
 from curation.actions import hub as tokens
 from curation.actions.pushes import push
@@ -328,10 +329,23 @@ def test_a_private_address_is_refused(hub, version, settings):
 
 
 def test_files_between_the_steps_go_when_all_is_done(version, hub):
-    from config import storage
-
+    hub.quota = 10
+    full = failed(version, "ada/other")
+    assert storage.usage(work.folder(full)) > 0  # it may be resumed
+    hub.quota = None
     found = done(version)
-    assert storage.usage(work.folder(found)) == 0
+    assert storage.usage(work.folder(found)) == storage.usage(work.folder(full)) == 0
+    jobs.resume(job=full.job)
+    assert ended(full, "failed").job.error_code == "hub.gone"
+
+
+def test_workers_that_are_told_to_stay_offline_say_so(hub, version, monkeypatch):
+    import huggingface_hub.constants
+
+    monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_OFFLINE", True)
+    found = failed(version)
+    assert found.job.error_code == "hub.unreachable"
+    assert "HF_HUB_OFFLINE" in found.job.error_what
 
 
 def test_the_clock_of_the_commit_message_is_nowhere(hub, version):

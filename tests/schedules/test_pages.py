@@ -255,3 +255,14 @@ def test_a_line_is_the_same_after_the_form(cast, line):
     form = ScheduleForm(initial, team=cast.team)
     assert form.is_valid(), form.errors
     assert form.when.cron == line
+
+
+def test_the_teams_first_page_names_what_failed_when_it_last_ran(as_, cast, nightly):
+    firing = schedules.run_now(nightly, None)
+    finish(firing, Job.State.FAILED, error_code="x", error_title="It broke")
+    schedules.follow()
+    client = as_("viewer")
+    assert "The schedule Nightly letters failed" in text(client.get(cast.team.get_absolute_url()))
+    finish(schedules.run_now(nightly, None))
+    schedules.follow()
+    assert "The schedule Nightly letters failed" not in text(client.get(cast.team.get_absolute_url()))
