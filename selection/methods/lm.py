@@ -1,10 +1,11 @@
 """What the methods share that read rows through a causal language model: parameters, what is cut, what goes wrong."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from selection.encoders.base import EncoderError
 from selection.methods.base import Ctx, Note, Part, Pass, Shard, Value
@@ -56,6 +57,20 @@ def refused(field: str = "model", keys: Sequence[str] = ()) -> Iterator[None]:
         row = getattr(error, "row", None)
         where = f" for the row {keys[row]}" if row is not None and row < len(keys) else ""
         raise ParamsError(field, f"cannot be used{where}: {error}") from None
+
+
+def by_work(sizes: Sequence[int], tick: Callable[[int], None]) -> Callable[[NDArray[np.int64]], None]:
+    """Progress of rows that are read longest first, of which only some `tick` is told: as many rows as the share of the
+    work that is done, so that the time left is not that of the longest ones. `sizes`: the work of each row.
+    """
+    work, done = np.asarray(sizes, np.int64), 0
+
+    def more(rows: NDArray[np.int64]) -> None:
+        nonlocal done
+        done += int(work[rows].sum())
+        tick(len(work) * done // max(1, int(work.sum())))
+
+    return more
 
 
 def cut_pass(view: str) -> Pass:

@@ -171,12 +171,12 @@ def _hidden(
     _, model = loaded(ctx.params)
     if ctx.params.view == "messages":
         texts = model.templated(texts)
-    done = 0
+    # A token is about four characters; what lies behind the cut is no work.
+    done = lm.by_work([min(len(text), 4 * ctx.params.tokens) for text in texts], ctx.tick)
     with refused("model", keys):
         for rows, hidden, tokens in tokens_of(model, texts, layer, most=ctx.params.tokens):
             yield rows, hidden, tokens
-            done += len(rows)
-            ctx.tick(done)
+            done(rows)
     ctx.tick(len(texts))
 
 

@@ -111,19 +111,18 @@ def _target(shard: Shard, ctx: Ctx) -> Part:
 def _made(texts: Sequence[str], ctx: Ctx, keys: Sequence[str]) -> NDArray[np.float32]:
     import torch
 
-    model, params, done = lm.loaded(ctx.params), ctx.params, 0
+    model, params = lm.loaded(ctx.params), ctx.params
     layer = params.layer if params.layer >= 0 else model.depth
     if params.view == "messages":
         texts = model.templated(texts)
     with lm.refused():
         tokens = model.tokens(texts, params.tokens)
     out = np.zeros((len(texts), model.dims), np.float32)
-    empty = sum(len(row) == 0 for row in tokens)
+    done = lm.by_work([len(row) for row in tokens], ctx.tick)
     with lm.refused("layer" if layer > model.depth else "model", keys), torch.inference_mode():
         for rows, hidden, mask in model.hidden(tokens, layer):
             out[rows] = pooled(hidden, mask)
-            done += len(rows)
-            ctx.tick(done + empty)
+            done(rows)
     return out
 
 
