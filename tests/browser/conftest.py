@@ -13,6 +13,7 @@ import pytest
 
 from config.processes import Processes, free_port, wait_for, web, worker
 from tests.browser import chromium
+from tests.hub.server import Hub
 
 ROOT = Path(__file__).resolve().parents[2]
 EMAIL, PASSWORD, TEAM = "owner@example.org", "a long enough password", "Ward"
@@ -52,7 +53,14 @@ def own_database(url: str, name: str) -> str:
 
 
 @pytest.fixture(scope="session")
-def site(tmp_path_factory):
+def hub():
+    """A hub that the site pushes to."""
+    with Hub() as made:
+        yield made
+
+
+@pytest.fixture(scope="session")
+def site(tmp_path_factory, hub):
     """Two passes in one: what a person would do by hand, `migrate`, `create_owner`, web server, worker."""
     folder = tmp_path_factory.mktemp("site")
     name = f"winnow_browser_{os.environ.get('PYTEST_XDIST_WORKER', 'main')}"
@@ -69,7 +77,8 @@ def site(tmp_path_factory):
         "SITE_URL": f"http://127.0.0.1:{port}",
         "EMAIL_BACKEND": "django.core.mail.backends.filebased.EmailBackend",
         "SHARD_ROWS": "2000",
-        "OUTBOUND_ALLOW": "127.0.0.1",  # a scripted model server of the tests
+        "OUTBOUND_ALLOW": "127.0.0.1",  # a scripted model server of the tests, the hub
+        "HF_ENDPOINT": hub.url,
     }
     made = Site(f"http://127.0.0.1:{port}", env, folder)
     made.manage("migrate", "--verbosity", "0")
