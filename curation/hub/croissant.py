@@ -14,11 +14,13 @@ CONTEXT: Json = {
     "@language": "en", "@vocab": "https://schema.org/", "citeAs": "cr:citeAs", "column": "cr:column",
     "conformsTo": "dct:conformsTo", "cr": "http://mlcommons.org/croissant/", "rai": "http://mlcommons.org/croissant/RAI/",
     "data": {"@id": "cr:data", "@type": "@json"}, "dataType": {"@id": "cr:dataType", "@type": "@vocab"},
-    "dct": "http://purl.org/dc/terms/", "examples": {"@id": "cr:examples", "@type": "@json"}, "extract": "cr:extract",
+    "dct": "http://purl.org/dc/terms/",
+    "equivalentProperty": "cr:equivalentProperty", "examples": {"@id": "cr:examples", "@type": "@json"}, "extract": "cr:extract",
     "field": "cr:field", "fileProperty": "cr:fileProperty", "fileObject": "cr:fileObject", "fileSet": "cr:fileSet",
     "format": "cr:format", "includes": "cr:includes", "isLiveDataset": "cr:isLiveDataset", "jsonPath": "cr:jsonPath",
     "key": "cr:key", "md5": "cr:md5", "parentField": "cr:parentField", "path": "cr:path", "recordSet": "cr:recordSet",
-    "references": "cr:references", "regex": "cr:regex", "repeated": "cr:repeated", "replace": "cr:replace",
+    "references": "cr:references",
+    "samplingRate": "cr:samplingRate", "regex": "cr:regex", "repeated": "cr:repeated", "replace": "cr:replace",
     "sc": "https://schema.org/", "separator": "cr:separator", "source": "cr:source", "subField": "cr:subField",
     "transform": "cr:transform",
 }  # fmt: skip
@@ -35,7 +37,7 @@ def croissant(facts: Facts, layout: Layout, sizes: Mapping[str, tuple[int, str]]
         "@context": CONTEXT, "@type": "sc:Dataset", "conformsTo": "http://mlcommons.org/croissant/1.0",
         "name": flat(facts.name, 120), "description": flat(facts.description, 2_000) or flat(facts.name, 120),
         "version": f"{facts.number}.0.0", "datePublished": facts.day, "isLiveDataset": False, "keywords": ["winnow"],
-        "license": _licences(facts),
+        "license": _licences(facts), "citeAs": f"{flat(facts.name, 120)}, version {facts.number}, sha256 {facts.sha256}",
         "distribution": [_file(name, layout.suffix, *sizes[name]) for name in files],
         "recordSet": [_records(split, layout) for split in layout.splits] if _tabular(layout) else [],
     }  # fmt: skip
@@ -74,18 +76,33 @@ def _records(split: Split, layout: Layout) -> Json:
     file = split.files[0]
     return {
         "@type": "cr:RecordSet", "@id": split.name, "name": split.name, "description": f"The rows of the split {split.name}.",
-        "field": [_field(split.name, name, shape, file) for name, shape in (layout.features or {}).items()],
+        "field": [_field(split.name, name, shape, file) for name, shape in (layout.features or {}).items() if _plain(shape)],
     }  # fmt: skip
+
+
+def _plain(shape: Shape) -> bool:
+    """Whether Croissant can say it: a value, a list of values, an object or a list of objects with values."""
+    inner = shape[1] if isinstance(shape, tuple) else shape
+    return isinstance(inner, str) or (
+        isinstance(inner, Mapping) and any(isinstance(one, str) for one in inner.values())
+    )
 
 
 def _field(split: str, name: str, shape: Shape, file: str) -> Json:
-    made: Json = {
-        "@type": "cr:Field", "@id": f"{split}/{name}", "name": name,
-        "source": {"fileObject": {"@id": file}, "extract": {"column": name}},
-    }  # fmt: skip
+    """One column. Of a list of objects, such as messages, their plain fields; what lies deeper is left to the file."""
+    made: Json = {"@type": "cr:Field", "@id": f"{split}/{name}", "name": name}
+    source: Json = {"fileObject": {"@id": file}, "extract": {"column": name}}
     if isinstance(shape, tuple):
         made["repeated"] = True
         shape = shape[1]
-    # What is nested is handed on as it stands: a message has fields that not every row has.
-    made["dataType"] = TYPES.get(shape, "sc:Text") if isinstance(shape, str) else "sc:Text"
+    if isinstance(shape, str):
+        return made | {"dataType": TYPES[shape], "source": source}
+    made["subField"] = [
+        {
+            "@type": "cr:Field", "@id": f"{split}/{name}/{part}", "name": part, "dataType": TYPES[inner],
+            "source": source | {"transform": {"jsonPath": part}},
+        }
+        for part, inner in (shape.items() if isinstance(shape, Mapping) else ())
+        if isinstance(inner, str)
+    ]  # fmt: skip
     return made

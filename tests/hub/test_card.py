@@ -74,6 +74,9 @@ def test_the_card_says_where_it_comes_from(version, tmp_path):
     assert {"README.md", "croissant.json", "train.jsonl"} <= set(manifest["export"]["files"])
     said = json.loads((tmp_path / "croissant.json").read_text())
     assert [one["@id"] for one in said["recordSet"]] == ["train", "test"]
+    (field,) = said["recordSet"][0]["field"]
+    assert (field["@id"], field["repeated"]) == ("train/messages", True)
+    assert [one["@id"] for one in field["subField"]] == ["train/messages/role", "train/messages/content"]
     by_name = {one["@id"]: one for one in said["distribution"]}
     assert by_name["train.jsonl"]["sha256"] == manifest["export"]["files"]["train.jsonl"]
     assert by_name["train.jsonl"]["contentSize"] == f"{(tmp_path / 'train.jsonl').stat().st_size} B"
