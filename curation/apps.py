@@ -6,4 +6,4 @@ class CurationConfig(AppConfig):
 
     def ready(self) -> None:
         # Words, faces and kinds of jobs, what each tick does.
-        from curation import faces_own, faults, handlers, schedule_kinds, ticks  # noqa: F401
+        from curation import faces_own, faults, handlers, schedule_hub, schedule_kinds, ticks  # noqa: F401

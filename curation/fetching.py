@@ -42,6 +42,19 @@ def taker_of(fetch: HubFetch) -> Taker:
     return TAKERS[fetch.into]
 
 
+def only_new(fetch: HubFetch, found: dict[str, Any]) -> dict[str, Any]:
+    """Of the files that were found those whose content no fetch in `options["beyond"]` brought; all without one."""
+    beyond = fetch.options.get("beyond") or []
+    rows = HubFetch.objects.filter(pk__in=beyond, team=fetch.team_id).exclude(taken_at=None)
+    had = {_identity(one) for row in rows.values_list("found", flat=True) for one in row.get("files", [])}
+    files = [one for one in found["files"] if _identity(one) not in had]
+    return found | {"files": files, "had": len(found["files"]) - len(files)} if beyond else found
+
+
+def _identity(file: dict[str, Any]) -> str:
+    return str(file["sha256"] or file["git"])
+
+
 def import_fields(fetch: HubFetch) -> dict[str, Any]:
     """What an import of either kind says of files that were fetched."""
     first = fetch.files[0]

@@ -30,6 +30,12 @@ register(
         "schedule.webhook": Text(
             "This is no address for a webhook", "{url} {why}.", "Enter an address that begins with https:// or http://."
         ),
+        "schedule.draft": Text(
+            "The files have come and wait for somebody",
+            "{name} could not be read in by itself: something else was being read into the same place.",
+            "Open the import and start it.",
+            status=409,
+        ),
         "schedule.generation": Text(
             "The generation ended without a candidate",
             "It is {state}: {why}",

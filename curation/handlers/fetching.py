@@ -3,11 +3,12 @@
 from typing import Any
 
 from django.db import transaction
+from django.utils import timezone
 
 from config import storage
 from config.faults import Fault
 from curation.actions.fetches import FETCH, take
-from curation.fetching import TAKERS, taker_of
+from curation.fetching import TAKERS, only_new, taker_of
 from curation.hub import pull as work
 from curation.models import HubFetch
 from curation.taking import TaskTaker
@@ -35,6 +36,8 @@ class FetchKind(Kind):
         payload = {"fetch": found.pk, "do": name}
         if name == "fetch":
             files = found.found["files"]
+            if not files:
+                return None  # nothing that an earlier fetch has not brought
             steps = [StepPlan(payload | {"file": n}, "io", one["bytes"]) for n, one in enumerate(files)]
             return PassPlan(name, TITLES[name], steps, unit="bytes")
         if name == "look":
@@ -49,7 +52,7 @@ class FetchKind(Kind):
             raise Fault("hub.fetch_gone", what=taker_of(found).word)
         do = step.payload["do"]
         if do == "find":
-            return work.find(found)
+            return only_new(found, work.find(found))
         if do == "fetch":
             number = step.payload["file"]
             return work.bring(found, found.found["files"][number], number, beat.progress)
@@ -66,7 +69,10 @@ class FetchKind(Kind):
         found = _fetch(job.params["fetch"])
         if found is None:
             return
-        take(found)
+        if found.found.get("files"):
+            take(found)
+        else:
+            HubFetch.objects.filter(pk=found.pk).update(taken_at=timezone.now())
         transaction.on_commit(lambda: work.clear(found), robust=True)
 
     def failed(self, job: Job) -> None:
