@@ -9,10 +9,12 @@ vectors depend on more are never kept.
 import hashlib
 import json
 from collections.abc import Sequence
+from datetime import timedelta
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any
 
 from django.db import transaction
+from django.utils import timezone
 
 from jobs.models import Job
 from selection import store
@@ -23,6 +25,7 @@ from selection.running import earlier
 if TYPE_CHECKING:
     from selection.running.inputs import Inputs
 
+KEPT_DAYS = 14
 LOOKED_AT = ("rows", "wanted")
 # Passes that fit statistics to the pool which are no positions in it: a later run may keep them as they were.
 FITS: dict[str, tuple[str, ...]] = {"bm25": ("stats",), "dsir": ("fit",), "classifier": ("learn",)}
@@ -118,13 +121,21 @@ def fit_for(run: Run, schedule_runs: Sequence[int]) -> Run | None:
 
 
 def forget_older(run: Run) -> None:
-    """After a run has succeeded: values that the run before it used and this one did not are superseded."""
+    """After a run has succeeded: values that the run before it used and this one did not are superseded.
+
+    Those of a run that failed stay while it may still be resumed.
+    """
     others = Run.objects.filter(pool=run.pool_id, reuses=True, job__state__in=Job.OPEN_STATES).exclude(pk=run.pk)
     if others.exists():
         return  # one of them may be about to read what would go; a later run clears up
     old = PassValue.objects.filter(shard__pool=run.pool_id, run=None)
     if run.after_id is not None:
         old = old | PassValue.objects.filter(shard__pool=run.pool_id, run=run.after_id)
+    failed = [Job.State.FAILED, Job.State.CANCELLED]
+    long_ago = timezone.now() - timedelta(days=KEPT_DAYS)
+    old = old | PassValue.objects.filter(
+        shard__pool=run.pool_id, run__job__state__in=failed, created_at__lt=long_ago
+    ).exclude(run=run)  # fmt: skip
     paths = set(old.values_list("path", flat=True))
     PassValue.objects.filter(pk__in=list(old.values_list("pk", flat=True))).delete()
     gone = paths - set(PassValue.objects.filter(path__in=paths).values_list("path", flat=True))

@@ -33,6 +33,13 @@ def test_a_due_schedule_fires_once_and_has_its_next_time():
     assert row.next_at.hour == 2
 
 
+def test_every_tick_looks_at_schedules():
+    from jobs.tick import HOOKS
+
+    hooks = [schedules.fire_due, schedules.fire_counted, schedules.follow, schedules.begin_waiting]
+    assert [hook for hook in HOOKS if hook in hooks] == hooks
+
+
 def test_a_due_time_cannot_be_fired_twice():
     row = make(due=1)
     schedules.fire_due()

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from jobs import queries as jobs
+from jobs.models import Job
 from selection import methods, store
 from selection.actions import runs as actions
 from selection.handlers.runs import Selection
@@ -66,15 +67,19 @@ def keys(found):
     return list(found.picks.order_by("rank").values_list("key", "score"))
 
 
-ALL = ["zipfit", "bm25", "dsir", "classifier", "quality", "random"]
+ALL = [
+    ("zipfit", {}), ("bm25", {}), ("dsir", {}), ("classifier", {}), ("quality", {}), ("random", {"balance": "source"}),
+    ("zipfit", {"mode": "anchored", "keep": 20, "sample": 40, "audit": 20}), ("dedup", {}),
+    ("cascade", {"first": "bm25", "then": "zipfit", "audit": 20}),
+]  # fmt: skip
 
 
-@pytest.mark.parametrize("method", ALL)
-def test_a_run_that_reuses_picks_what_one_that_computes_picks(pool, target, method, scores):
-    first = run(pool, target, method)
+@pytest.mark.parametrize(("method", "params"), ALL, ids=lambda value: value if isinstance(value, str) else "")
+def test_a_run_that_reuses_picks_what_one_that_computes_picks(pool, target, method, params, scores):
+    first = run(pool, target, method, **params)
     grow(pool)
-    second = run(pool, target, method, after=first)
-    plain = run(pool, target, method, reuses=False)
+    second = run(pool, target, method, after=first, **params)
+    plain = run(pool, target, method, reuses=False, **params)
     assert keys(second) == keys(plain)
     assert all(np.array_equal(scores[second.pk][at], scores[plain.pk][at], equal_nan=True) for at in range(3))
 
@@ -141,6 +146,17 @@ def test_superseded_values_go(pool, target, django_capture_on_commit_callbacks):
     # Counts of three shards and scores of three; the scores of the old fit are gone with their files.
     assert (before, PassValue.objects.count()) == (4, 6)
     assert sum(store.size(one.path) for one in PassValue.objects.all()) == store.usage(f"passes/{pool.pk}")
+
+
+def test_values_of_a_run_that_failed_stay_while_it_may_be_resumed(pool, target):
+    failed, other = run(pool, target, "bm25"), run(pool, target, "zipfit")
+    Job.objects.filter(pk=failed.job_id).update(state="failed", error_code="x")
+    count = PassValue.objects.filter(run=failed).count()
+    run(pool, target, "zipfit", after=other)
+    assert PassValue.objects.filter(run=failed).count() == count
+    PassValue.objects.filter(run=failed).update(created_at="2026-01-01T00:00Z")
+    run(pool, target, "zipfit", after=other)
+    assert not PassValue.objects.filter(run=failed).exists()
 
 
 def test_what_a_map_looks_at_is_seen():
