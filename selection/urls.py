@@ -2,7 +2,20 @@
 
 from django.urls import URLPattern, path
 
-from selection.views import browse, collect, home, imports, ordering, pools, presets, runs, saes, send, targets
+from selection.views import (
+    browse,
+    collect,
+    home,
+    hub_imports,
+    imports,
+    ordering,
+    pools,
+    presets,
+    runs,
+    saes,
+    send,
+    targets,
+)
 
 urlpatterns: list[URLPattern] = [
     # Pools and imports
@@ -10,8 +23,10 @@ urlpatterns: list[URLPattern] = [
     path("t/<slug:slug>/sample/", home.team_sample, name="team_sample"),
     path("t/<slug:slug>/pools/", pools.pools, name="pools"),
     path("t/<slug:slug>/pools/new/", pools.pool_new, name="pool_new"),
+    path("t/<slug:slug>/pools/new/hub/", hub_imports.pool_new_hub, name="pool_new_hub"),
     path("pools/<int:pool_id>/", pools.pool, name="pool"),
     path("pools/<int:pool_id>/add/", pools.pool_add, name="pool_add"),
+    path("pools/<int:pool_id>/add/hub/", hub_imports.pool_add_hub, name="pool_add_hub"),
     path("pools/<int:pool_id>/edit/", pools.pool_edit, name="pool_edit"),
     path("pools/<int:pool_id>/delete/", pools.pool_delete, name="pool_delete"),
     path("imports/<int:import_id>/", imports.import_, name="import"),

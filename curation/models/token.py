@@ -32,7 +32,7 @@ class Scope(models.TextChoices):
             Scope.TASKS: "Makes and changes tasks and guidelines.",
             Scope.EXAMPLES: "Adds, changes, deletes and restores examples.",
             Scope.REVIEW: "Accepts, returns and rejects answers.",
-            Scope.RUNS: "Starts and cancels runs, sends picks to a task.",
+            Scope.RUNS: "Starts and cancels runs, fills pools from the hub, sends picks to a task.",
             Scope.DATASETS: "Makes, freezes, exports and pushes datasets, keeps picks as collections.",
             Scope.SCHEDULES: "Pauses schedules and starts them, which starts what they do.",
         }[self]

@@ -2,12 +2,14 @@
 
 from django.urls import path
 
-from curation.views import downloads, example, examples, incoming
+from curation.views import downloads, example, examples, hub_imports, incoming
 
 urlpatterns = [
     # Coming in
     path("tasks/<int:task_id>/examples/new/", incoming.example_new, name="example_new"),
     path("tasks/<int:task_id>/examples/import/", incoming.example_import_new, name="example_import_new"),
+    path("tasks/<int:task_id>/examples/import/hub/", hub_imports.example_import_hub, name="example_import_hub"),
+    path("hub-imports/<int:fetch_id>/", hub_imports.hub_fetch, name="hub_fetch"),
     path("example-imports/<int:import_id>/", incoming.example_import, name="example_import"),
     path("example-imports/<int:import_id>/bad/", incoming.example_import_bad, name="example_import_bad"),
     # The table

@@ -4,12 +4,15 @@ from datetime import datetime
 from typing import Any
 
 from django.http import HttpRequest
-from ninja import Field, Query, Router, Schema
+from ninja import Field, Query, Router, Schema, Status
 
+from curation.actions.fetches import fetch
 from curation.api import schemas
+from curation.api.hub_imports import HubImportBody, HubImportOut, fetch_row
 from curation.api.paging import keyset, pack, unpack
-from curation.api.shared import team_of, user_of
+from curation.api.shared import RUNS, team_of, user_of
 from selection import access
+from selection.actions import pools as actions
 from selection.models import Pool
 from selection.queries import pools as queries
 
@@ -53,6 +56,30 @@ def list_pools(request: HttpRequest, filters: Query[schemas.Paged]) -> dict[str,
 @router.get("/pools/{int:pool_id}", response=PoolOut, summary="Get a pool")
 def get_pool(request: HttpRequest, pool_id: int) -> Pool:
     return access.pool(user_of(request), pool_id)
+
+
+class PoolFromHubBody(HubImportBody):
+    name: str = Field("", max_length=120, description="Of the pool; empty: the name of the dataset.")
+    description: str = Field("", max_length=2_000)
+
+
+@router.post("/pools/from-hub", response={201: HubImportOut}, auth=RUNS, summary="Make a pool from the hub")
+def make_pool_from_hub(request: HttpRequest, body: PoolFromHubBody) -> Status[dict[str, Any]]:
+    """In the background: the files of one split, under the team's token where it has one, then the import."""
+    name = body.name or body.dataset[:120]
+    made = actions.new_pool_from_hub(
+        team=team_of(request, access.CURATE), by=user_of(request), pool_name=name, description=body.description,
+        **body.asked(),
+    )  # fmt: skip
+    return Status(201, fetch_row(made))
+
+
+@router.post("/pools/{int:pool_id}/from-hub", response={201: HubImportOut}, auth=RUNS, summary="Add rows from the hub")
+def add_rows_from_hub(request: HttpRequest, pool_id: int, body: HubImportBody) -> Status[dict[str, Any]]:
+    """Like making a pool, with the rows behind those that are there."""
+    pool = access.pool(user_of(request), pool_id, access.CURATE)
+    made = fetch(team=pool.team, by=user_of(request), into="pool", target=pool.pk, **body.asked())
+    return Status(201, fetch_row(made))
 
 
 @router.get("/pools/{int:pool_id}/rows", response=schemas.Page[RowOut], summary="List the rows of a pool")

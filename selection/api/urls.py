@@ -2,7 +2,19 @@
 
 from django.urls import path
 
-from curation.api import annotations, datasets, docs, examples, hub, me, reviews, schedules, synthesis, tasks
+from curation.api import (
+    annotations,
+    datasets,
+    docs,
+    examples,
+    hub,
+    hub_imports,
+    me,
+    reviews,
+    schedules,
+    synthesis,
+    tasks,
+)
 from curation.api.build import PREFIX, addresses, new_api
 from curation.api.samples import SAMPLES
 from curation.api.samples_datasets import SAMPLES as OF_DATASETS
@@ -14,7 +26,8 @@ from selection.api.samples import SAMPLES as OURS
 
 api = new_api()
 PARTS = (
-    me, tasks, examples, annotations, reviews, ordering, pools, runs, saes, collect, datasets, hub, synthesis, schedules
+    me, tasks, examples, annotations, reviews, ordering, pools, runs, saes, collect, datasets, hub, hub_imports, synthesis,
+    schedules,
 )  # fmt: skip
 for part in PARTS:
     api.add_router("", part.router)

@@ -6,6 +6,7 @@ from django import forms
 
 from curation.forms import files
 from curation.forms.files import UploadForm
+from curation.forms.hub_import import HubImportForm
 from selection.actions.pools import wrong_columns
 
 
@@ -16,6 +17,19 @@ class NewPoolForm(UploadForm):
     )  # fmt: skip
     description = forms.CharField(label="Description", required=False, widget=forms.Textarea(attrs={"rows": 2}))
     field_order = ("file", "name", "description")
+
+
+class NewPoolHubForm(HubImportForm):
+    name = forms.CharField(
+        label="Name of the pool", max_length=120, required=False, help_text="Empty: the name of the dataset.",
+        widget=forms.TextInput(attrs={"autocomplete": "off"}),
+    )  # fmt: skip
+    description = forms.CharField(label="Description", required=False, widget=forms.Textarea(attrs={"rows": 2}))
+
+    @property
+    def pool(self) -> dict[str, str]:
+        name = self.cleaned_data["name"] or self.cleaned_data["dataset"]
+        return {"pool_name": name[:120], "description": self.cleaned_data["description"]}
 
 
 class EditPoolForm(forms.Form):

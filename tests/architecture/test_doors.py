@@ -8,7 +8,7 @@ from django.test import Client
 from django.urls import reverse
 
 from config.policy import every_url, policy_of
-from curation.actions import tokens
+from curation.actions import fetches, tokens
 from curation.actions.teams import invite
 from curation.models import BulkChange, ExampleImport, Membership, Role, Scope
 from jobs import schedules
@@ -36,6 +36,7 @@ OWN_BY_TOKEN = {
     "tasks",
     "annotations",
     "pools",
+    "pools/from-hub",
     "runs",
     "saes",
     "datasets",
@@ -61,6 +62,9 @@ BODIES = {
     "POST tasks/<int:task_id>/order": {"order": "random"},
     "POST runs": {"pool": "pool_id", "method": "random"},
     "POST runs/<int:run_id>/collect": {"name": "Kept"},
+    "POST pools/from-hub": {"dataset": "ada/rows"},
+    "POST pools/<int:pool_id>/from-hub": {"dataset": "ada/rows"},
+    "POST tasks/<int:task_id>/examples/from-hub": {"dataset": "ada/rows"},
     "POST datasets": {"name": "Other letters"},
     "POST datasets/preview": {"recipe": {}},
     "PATCH datasets/<int:dataset_id>": {"revision": 1, "name": "Ours"},
@@ -94,6 +98,7 @@ def world(cast, transactional_db):
     token, _ = tokens.make(team=cast.team, by=cast.viewer, name="nightly", scopes=[], days=30)
     version = made_datasets.exported(made_datasets.frozen_letters(cast.team), "alpaca").version
     pushed = made_datasets.pushed(version, cast.owner)
+    fetched = fetches.fetch(team=cast.team, by=cast.curator, into="pool", target=pool.pk, dataset="ada/rows")
     kept = made_datasets.collection(cast.team, bad_path=sent.bad_path)
     endpoint = synthesis.endpoint(cast.team, cast.owner, "http://127.0.0.1:1/v1")
     generation = synthesis.start(cast, endpoint, 1, task=task)
@@ -110,7 +115,7 @@ def world(cast, transactional_db):
         "endpoint_id": endpoint.pk, "generation_id": generation.pk, "candidate_id": candidate.pk,
         "generator": "label_inputs", "template": "label",
         "dataset_id": version.dataset_id, "number": 1, "other": 1, "training": "alpaca", "collection_id": kept.pk,
-        "push_id": pushed.pk,
+        "push_id": pushed.pk, "fetch_id": fetched.pk,
         "membership_id": Membership.objects.get(team=cast.team, user=cast.viewer).pk,
     }  # fmt: skip
 
