@@ -61,6 +61,15 @@ def test_only_new_and_changed_files_come_into_a_pool(cast, hub):
     assert not Step.objects.filter(state="failed").exists()
 
 
+def test_the_page_of_an_import_offers_a_schedule(as_, cast, hub):
+    hub.repo("ada/rows", files(a=jsonl(5)))
+    pool = pools.create_pool(team=cast.team, name="From afar", by=cast.curator)
+    base = fetched(cast, "pool", pool.pk)
+    url = base.pool_import.get_absolute_url()
+    assert f"?kind=hub&amp;of={base.pk}" in as_("curator").get(url).content.decode()
+    assert "?kind=hub" not in as_("viewer").get(url).content.decode()
+
+
 def test_a_task_leaves_out_what_it_has(cast, hub):
     hub.repo("ada/rows", files(a=jsonl(10)))
     task = made_tasks.task(cast.team)
