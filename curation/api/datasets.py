@@ -77,6 +77,8 @@ def change_dataset(request: HttpRequest, dataset_id: int, body: shapes.DatasetPa
     for name, value in fields.items():
         if value is None:
             raise Invalid(name, f"{name} is null.", "Leave it out to keep what is there.")
+    if "card_texts" in fields:
+        fields["card_texts"] = {name: text.strip() for name, text in body.card_texts.dict().items() if text.strip()}  # type: ignore[union-attr]
     return shapes.dataset_row(actions.change(dataset=found, by=user_of(request), revision=body.revision, **fields))
 
 

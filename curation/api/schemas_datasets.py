@@ -22,6 +22,7 @@ class DatasetOut(Schema):
     description: str
     recipe: dict[str, Any]
     splits: dict[str, Any]
+    card_texts: dict[str, str] = Field(description="What people wrote for the card.")
     revision: int = Field(description="Counts up at each change; send it with the next one.")
     created_at: datetime
 
@@ -33,12 +34,19 @@ class DatasetBody(Input):
     splits: dict[str, Any] = Field(default_factory=dict, description=SPLITS)
 
 
+class CardTexts(Input):
+    intended_use: Text = ""
+    known_gaps: Text = ""
+    notes: Text = ""
+
+
 class DatasetPatch(Input):
     revision: int
     name: str | None = Field(None, min_length=1, max_length=120)
     description: Text | None = None
     recipe: dict[str, Any] | None = Field(None, description=RECIPE)
     splits: dict[str, Any] | None = Field(None, description=SPLITS)
+    card_texts: CardTexts | None = Field(None, description="All of the card's texts; one that is left out is empty.")
 
 
 class PreviewBody(Input):
@@ -199,6 +207,7 @@ def dataset_row(one: Dataset) -> dict[str, Any]:
     splits["shares"] = dict(splits.get("shares", []))
     return {
         "id": one.pk, "name": one.name, "description": one.description, "recipe": one.recipe, "splits": splits,
+        "card_texts": one.card_texts,
         "revision": one.revision, "created_at": one.created_at,
     }  # fmt: skip
 

@@ -175,27 +175,26 @@ def upload(push: Push, files: Sequence[Json], told: Told) -> Json:
     """Send the large ones of these files that the hub does not have: {sent} bytes. Nothing is published by it."""
     from huggingface_hub import CommitOperationAdd
 
-    sent = done = 0
-    with talking():
+    with talking(), contextlib.ExitStack() as opened:
         api = api_of(token_of(push))
-        for one in files:
-            with Counted(_local(one), lambda n, was=done: told(was + n)) as file:  # type: ignore[misc]
-                add = CommitOperationAdd(one["name"], file)
-                file.counting = True
-                api.preupload_lfs_files(
-                    push.repo, additions=[add], repo_type=KIND, revision=_base(push), create_pr=push.pull_request,
-                    num_threads=1, free_memory=False,
-                )  # fmt: skip
-                sent += file.count
-            done += one["bytes"]
-            told(done)
-    return {"sent": sent}
+        held: list[Counted] = []
+        held += [
+            opened.enter_context(Counted(_local(one), lambda: told(sum(file.count for file in held)))) for one in files
+        ]
+        adds = [CommitOperationAdd(one["name"], file) for one, file in zip(files, held, strict=True)]
+        for file in held:
+            file.counting = True
+        api.preupload_lfs_files(
+            push.repo, additions=adds, repo_type=KIND, revision=_base(push), create_pr=push.pull_request, num_threads=1,
+            free_memory=False,
+        )  # fmt: skip
+        return {"sent": sum(file.count for file in held)}
 
 
 class Counted(io.BufferedReader):
     """A file that tells how far it was read; what `told` raises stops the upload."""
 
-    def __init__(self, path: Path, told: Told) -> None:
+    def __init__(self, path: Path, told: Callable[[], None]) -> None:
         super().__init__(io.FileIO(path))
         self.told, self.counting, self.count = told, False, 0
 
@@ -203,7 +202,7 @@ class Counted(io.BufferedReader):
         data = super().read(size)
         if self.counting:
             self.count += len(data)
-        self.told(self.count)
+        self.told()
         return data
 
 

@@ -191,6 +191,14 @@ def test_a_program_pushes_and_follows_it(hub, cast, version, client):
     row = client.get(f"/api/v1/pushes/{made.json()['id']}", **said).json()
     assert (row["state"], row["tag"], row["commit"]) == ("pushed", "v1", hub.repos["ada/letters"].branches["main"])
     assert [one["id"] for one in client.get(f"{place}/pushes", **said).json()["items"]] == [row["id"]]
+    one = client.get(f"/api/v1/datasets/{version.dataset_id}", **said).json()
+    texts = {"card_texts": {"intended_use": "For doctors.", "notes": " "}, "revision": one["revision"]}
+    kept = client.patch(f"/api/v1/datasets/{version.dataset_id}", texts, **said).json()
+    assert kept["card_texts"] == {"intended_use": "For doctors."}
+    wrong = client.patch(
+        f"/api/v1/datasets/{version.dataset_id}", {"revision": 9, "card_texts": {"other": "x"}}, **said
+    )
+    assert wrong.status_code == 422
     _, narrow = api_tokens.make(team=cast.team, by=cast.curator, name="t", scopes=[], days=1)
     said["headers"] = {"Authorization": f"Bearer {narrow}"}
     assert client.post(f"{place}/push", {"repo": "ada/letters"}, **said).json()["error"]["code"] == "api.scope"
