@@ -50,6 +50,7 @@ class HubKind(TeamKind):
     icon = "download"
     says = "Brings what has come to a dataset of the hub since the last time into the same pool or task."
     form = HubForm
+    lacking = "Nothing was imported from the hub yet."
 
     def start(self, firing: Firing) -> Job | None:
         given, team = firing.schedule.settings, team_of(firing.schedule)

@@ -89,6 +89,7 @@ class FreezeKind(TeamKind):
     icon = "dataset"
     says = "Freezes a version with the rows as they are then, packs it in the formats that you choose, and can push it."
     form = DatasetForm
+    lacking = "There is no dataset yet."
 
     def start(self, firing: Firing) -> Job | None:
         given = firing.schedule.settings
@@ -223,6 +224,7 @@ class SynthesisKind(TeamKind):
     icon = "synthesis"
     says = "Asks a language model for more candidates, with the settings of an earlier generation and a new seed."
     form = GenerationForm
+    lacking = "There is no generation yet; previews do not count."
 
     def start(self, firing: Firing) -> Job | None:
         given = firing.schedule.settings

@@ -40,6 +40,20 @@ class SettingsForm(forms.Form):
         self.team = team
         super().__init__(*args, **kwargs | {"prefix": "do"})
 
+    @property
+    def subject(self) -> "forms.ModelChoiceField[Any]":
+        """The field of what the schedule is about: the first one."""
+        return self.fields[next(iter(self.fields))]  # type: ignore[return-value]
+
+    def own_up(self) -> bool:
+        """Whether what was chosen is gone. Then nothing is chosen any more, rather than whatever stands first."""
+        name = next(iter(self.fields))
+        chosen = self.initial.get(name)
+        gone = chosen is not None and not self.subject.queryset.filter(pk=chosen).exists()  # type: ignore[union-attr]
+        if gone:
+            self.subject.empty_label = "Choose another"
+        return gone
+
     def settings(self) -> dict[str, Any]:
         """JSON, from what was sent and is valid."""
         return {
@@ -53,11 +67,16 @@ class TeamKind(schedules.ScheduleKind):
     word: ClassVar[str]
     icon: ClassVar[str] = "clock"
     says: ClassVar[str]
+    lacking: ClassVar[str] = "There is nothing yet that it could work on."
     form: ClassVar[type[SettingsForm]]
 
     def about(self, rows: Sequence[Schedule]) -> dict[int, Thing]:
         """What each is about, by the schedule's key, in few queries. Those whose object is gone are left out."""
         raise NotImplementedError
+
+    def ready(self, team: Team) -> bool:
+        """Whether the team has anything that such a schedule could work on."""
+        return bool(self.form(team=team).subject.queryset.exists())  # type: ignore[union-attr]
 
     def made(self, firing: Firing) -> list[Thing]:
         """What a firing made, from `firing.facts` alone."""

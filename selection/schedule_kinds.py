@@ -111,6 +111,7 @@ class SelectionKind(TeamKind):
     icon = "run"
     says = "Runs a selection again on its pool as it is then, and says which picks are new, kept and gone."
     form = RunForm
+    lacking = "There is no run yet."
 
     def start(self, firing: Firing) -> Job | None:
         given, team = firing.schedule.settings, team_of(firing.schedule)

@@ -37,8 +37,8 @@ def schedule_new(request: HttpRequest, slug: str) -> HttpResponse:
     team = access.team(request.user, slug, access.CURATE)  # type: ignore[arg-type]
     asked = request.POST.get("kind") or request.GET.get("kind", "")
     kind = scheduling.kinds().get(asked)
-    if kind is None:
-        context = team_frame(team) | {"kinds": list(scheduling.kinds().values())}
+    if kind is None or not kind.ready(team):
+        context = team_frame(team) | {"kinds": [(one, one.ready(team)) for one in scheduling.kinds().values()]}
         return page(request, "curation/schedules/choose.html", context)
     of = request.GET.get("of", "")
     name, suggested = kind.suggested(team, int(of)) if of.isdecimal() and len(of) < 16 else ("", {})
@@ -88,6 +88,7 @@ def _form(
     form, settings = forms
     context: dict[str, Any] = team_frame(team) | {
         "kind": kind, "form": form, "settings_form": settings, "schedule": found,
+        "gone": settings.own_up(),
         "revision": request.POST.get("revision", found.revision if found is not None else 0),
     }  # fmt: skip
     status = 422 if form.errors or settings.errors else 200

@@ -9,7 +9,8 @@ from django.db import connection, transaction
 
 from jobs import schedules
 from jobs.models import Firing, Job, Schedule
-from tests.schedules.kinds import make, states
+from jobs.tick import tick
+from tests.schedules.kinds import finish, make, states
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -46,6 +47,15 @@ def test_four_beats_at_once_fire_each_due_time_once():
     assert sum(in_threads(schedules.fire_due, 4)) == 12
     assert [states(row) for row in rows] == [["running"]] * 12
     assert Job.objects.count() == 12
+
+
+def test_a_tick_fires_and_follows():
+    row = make(due=1)
+    assert tick()
+    assert states(row) == ["running"]
+    finish(Firing.objects.get())
+    assert tick()
+    assert states(row) == ["succeeded"]
 
 
 def test_one_that_is_being_fired_holds_up_no_other():

@@ -139,7 +139,28 @@ def test_what_is_wrong_is_said_at_its_place(as_, dataset, nightly, fields, said)
     assert Schedule.objects.count() == 1
 
 
-def test_objects_and_people_of_other_teams_are_no_choices(as_, cast):
+def test_work_that_has_nothing_to_work_on_is_not_offered(as_, cast):
+    client, url = as_("curator"), reverse("schedule_new", args=[cast.team.slug])
+    for address in (url, f"{url}?kind=run"):
+        page = client.get(address)
+        assert "There is no run yet." in text(page)
+        assert "?kind=run" not in page.content.decode()
+    made_datasets.dataset(cast.team)
+    assert "?kind=dataset" in client.get(url).content.decode()
+
+
+def test_an_edit_chooses_nothing_in_place_of_what_is_gone(as_, cast, dataset, nightly):
+    made_datasets.dataset(cast.team, name="Another")
+    type(dataset).objects.filter(pk=dataset.pk).update(deleted_at=datetime(2026, 1, 1, tzinfo=UTC))
+    client, url = as_("curator"), reverse("schedule_edit", args=[nightly.pk])
+    page = client.get(url)
+    assert "What it worked on is gone" in text(page)
+    assert "Choose another" in text(page)
+    assert client.post(url, sent(dataset, **{"do-dataset": ""})).status_code == 422
+    assert "gone" in text(client.get(reverse("schedules", args=[cast.team.slug])))
+
+
+def test_objects_and_people_of_other_teams_are_no_choices(as_, cast, dataset):
     theirs = made_datasets.dataset(cast.other_team)
     url = reverse("schedule_new", args=[cast.team.slug])
     assert as_("curator").post(url, sent(theirs)).status_code == 422
