@@ -5,6 +5,7 @@ Exact: the same prompt, or the same whole text, case and white space apart. Near
 """
 
 import hashlib
+from array import array
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -59,64 +60,87 @@ class Finding:
             )  # fmt: skip
 
 
-def plain(text: str) -> bytes:
-    """16 bytes of what two texts share that differ in case and white space alone."""
-    return hashlib.blake2b(" ".join(text.lower().split()).encode("utf-8", "replace"), digest_size=16).digest()
-
-
-EMPTY = plain("")
+def plain(text: str) -> int:
+    """64 bits of what two texts share that differ in case and white space alone; 0 for a text without words."""
+    words = " ".join(text.lower().split()).encode("utf-8", "replace")
+    return int.from_bytes(hashlib.blake2b(words, digest_size=8).digest(), "little") if words else 0
 
 
 class _Held:
-    """Rows of the held-out splits: exact hashes of all, signatures of the first 60,000, sorted by each band."""
+    """Rows of the held-out splits: exact hashes of all, signatures of the first 60,000, sorted by each band.
+
+    Arrays, not objects: of a hundred thousand rows some 60 MiB.
+    """
 
     def __init__(self, finding: Finding) -> None:
         from selection.kernels import minhash
 
         self.finding, self.minhash = finding, minhash
         self.count, self.width = minhash.bands(THRESHOLD)
-        self.rows: list[tuple[str, str]] = []
-        self.exact: dict[bytes, int] = {}
-        self.told: set[int] = set()  # held-out rows that need no second look: found already, or empty
-        self.signed = np.empty((0, minhash.SIZE), np.uint32)
-        self.bands: list[tuple[NDArray[np.uint64], NDArray[np.int32]]] = []
+        self.keys: list[str] = []
+        self.names: dict[str, int] = {}  # numbers of the splits
+        self.splits = np.empty(0, np.int16)
+        self.marks = np.empty(0, np.uint64)  # sorted, each once
+        self.first = np.empty(0, np.int32)  # the first row that has it
+        self.told = np.empty(0, bool)  # held-out rows that need no second look: found already, or empty
+        self.signed = np.empty((HELD, minhash.SIZE), np.uint32)  # takes memory as it is filled
+        self.bands: list[tuple[NDArray[np.uint32], NDArray[np.int32]]] = []
 
     def keep(self, rows: Iterable[Text]) -> None:
-        """Take in all held-out rows; what is alike among them is found on the way."""
-        signed = []
+        """Take in all held-out rows; then what is alike among them is found."""
+        looked = 0
+        splits, marks, empty = array("h"), array("Q"), bytearray()
         for batch in _batches(rows):
-            room = max(HELD - len(self.rows), 0)
-            signed.append(self.minhash.signatures([one.text for one in batch[:room]]))
+            mine = [one.text for one in batch[: HELD - looked]]
+            self.signed[looked : looked + len(mine)] = self.minhash.signatures(mine)
+            looked += len(mine)
             for one in batch:
-                marks = _marks(one)
-                if self._exact(one, marks) or not one.text.strip():
-                    self.told.add(len(self.rows))
-                for mark in marks:
-                    self.exact.setdefault(mark, len(self.rows))
-                self.rows.append((one.key, one.split))
-        self.finding.held = len(self.rows)
-        if signed:
-            self.signed = np.concatenate(signed)
-        self.finding.looked = len(self.signed)
+                self.keys.append(one.key)
+                splits.append(self.names.setdefault(one.split, len(self.names)))
+                marks.extend((plain(one.prompt), plain(one.text)))
+                empty.append(not one.text.strip())
+        self.splits = np.frombuffer(splits, np.int16) if splits else self.splits
+        self.told = np.frombuffer(empty, bool).copy()
+        self.signed = self.signed[:looked]
+        self.finding.held, self.finding.looked = len(self.keys), looked
+        if marks:
+            self._exact_among(np.frombuffer(marks, np.uint64).reshape(-1, 2))
+        self._near_among()
+
+    def _exact_among(self, marks: NDArray[np.uint64]) -> None:
+        """Of each row its prompt's mark and its text's: who has it first, and which rows of another split follow."""
+        self.marks, places = np.unique(marks.reshape(-1), return_index=True)
+        self.first = (places // 2).astype(np.int32)
+        other = self.first[np.searchsorted(self.marks, marks)]
+        found = (marks != 0) & (self.splits[other] != self.splits[:, None])
+        for row in np.flatnonzero(found.any(axis=1)):
+            self.told[row] = True
+            whose = int(other[row, int(np.argmax(found[row]))])
+            self.finding.add("exact", self._named(int(row)), self._named(whose), 1.0)
+
+    def _near_among(self) -> None:
         for band in range(self.count):
             values = self._band(self.signed, band)
             order = np.argsort(values, kind="stable").astype(np.int32)
             self.bands.append((values[order], order))
         for start in range(0, len(self.signed), BATCH):
-            mine = [Text(*row, "", "") for row in self.rows[start : min(start + BATCH, len(self.signed))]]
+            mine = [Text(*self._named(row), "", "") for row in range(start, min(start + BATCH, len(self.signed)))]
             self._near(mine, self.signed[start : start + BATCH], before=start)
+
+    def _named(self, row: int) -> tuple[str, str]:
+        return self.keys[row], next(name for name, number in self.names.items() if number == self.splits[row])
 
     def compare(self, rows: Iterable[Text]) -> None:
         """What of the largest split is alike to a held-out row."""
         for batch in _batches(rows):
-            rest = [one for one in batch if one.text.strip() and not self._exact(one, _marks(one))]
+            rest = [one for one in batch if one.text.strip() and not self._exact(one)]
             self._near(rest, self.minhash.signatures([one.text for one in rest]))
 
-    def _exact(self, one: Text, marks: set[bytes]) -> bool:
-        for mark in marks:
-            other = self.exact.get(mark)
-            if other is not None and self.rows[other][1] != one.split:
-                self.finding.add("exact", (one.key, one.split), self.rows[other], 1.0)
+    def _exact(self, one: Text) -> bool:
+        for mark in (plain(one.prompt), plain(one.text)):
+            at = int(np.searchsorted(self.marks, np.uint64(mark)))
+            if mark and at < len(self.marks) and self.marks[at] == mark:
+                self.finding.add("exact", (one.key, one.split), self._named(int(self.first[at])), 1.0)
                 return True
         return False
 
@@ -127,32 +151,29 @@ class _Held:
             asked = self._band(signed, band)
             left, right = (np.searchsorted(values, asked, side) for side in ("left", "right"))
             for at in np.flatnonzero(right > left + (0 if before is None else 1)):
-                if int(at) in found or (before is not None and before + int(at) in self.told):
+                if int(at) in found or (before is not None and self.told[before + int(at)]):
                     continue
                 others = order[left[at] : min(right[at], left[at] + IN_BUCKET)]
                 if self._alike(batch[int(at)], signed[at], others, None if before is None else before + int(at)):
                     found.add(int(at))
 
     def _alike(self, one: Text, mine: NDArray[np.uint32], others: NDArray[np.int32], place: int | None) -> bool:
+        split = self.names.get(one.split, -1)
         for other in others:
-            if self.rows[other][1] == one.split or (place is not None and other >= place):
+            if self.splits[other] == split or (place is not None and other >= place):
                 continue
             likeness = self.minhash.estimate(mine, self.signed[other])
             if likeness >= THRESHOLD:
-                self.finding.add("near", (one.key, one.split), self.rows[other], likeness)
+                self.finding.add("near", (one.key, one.split), self._named(int(other)), likeness)
                 return True
         return False
 
-    def _band(self, signed: NDArray[np.uint32], band: int) -> NDArray[np.uint64]:
-        """One 64-bit hash of a stretch of each signature (FNV-1a by words)."""
+    def _band(self, signed: NDArray[np.uint32], band: int) -> NDArray[np.uint32]:
+        """One hash of a stretch of each signature (FNV-1a by words, folded to 32 bits)."""
         out = np.full(len(signed), 0xCBF29CE484222325, np.uint64)
         for at in range(band * self.width, (band + 1) * self.width):
             out = (out ^ signed[:, at].astype(np.uint64)) * np.uint64(0x100000001B3)
-        return out
-
-
-def _marks(one: Text) -> set[bytes]:
-    return {plain(one.prompt), plain(one.text)} - {EMPTY}
+        return (out ^ (out >> np.uint64(32))).astype(np.uint32)
 
 
 def look(held: Iterable[Text], largest: Iterable[Text]) -> Finding:
@@ -160,7 +181,7 @@ def look(held: Iterable[Text], largest: Iterable[Text]) -> Finding:
     finding = Finding()
     kept = _Held(finding)
     kept.keep(held)
-    if kept.rows:
+    if kept.keys:
         kept.compare(largest)
     return finding
 

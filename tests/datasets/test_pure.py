@@ -13,6 +13,7 @@ from curation.datasets.licences import conflicts
 from curation.datasets.recipe import RecipeError
 from curation.datasets.rows import Row, canonical, dull, pack, records, unpack
 
+quickly = settings(max_examples=60, deadline=None)
 TEXT = "the patient came to the clinic with a letter from her doctor and went home again in the evening"
 WORDS = TEXT.split()
 
@@ -204,3 +205,20 @@ def test_rows_that_show_nothing_new_are_known_without_opening_them(content, miss
     [batch] = pack([Row("t1/a", content, chosen="x", rejected="y", desirable=False)]).to_batches()
     assert dull(batch, missing | {"chosen"}) == [False]
     assert [one.content for one in records(batch)] == [content]
+
+
+@quickly
+@given(st.lists(st.tuples(st.sampled_from("abc"), st.sampled_from("abc "), st.sampled_from(["dev", "test"])), max_size=12),
+       st.lists(st.tuples(st.sampled_from("abcd"), st.sampled_from("abcd ")), max_size=8))  # fmt: skip
+def test_exact_leakage_is_what_a_plain_search_finds(held, largest):
+    """A row leaks when the first row with its prompt or its text, case and space apart, is of another split."""
+    rows = [Text(f"h{n}", split, prompt, f" {said.upper()} ") for n, (prompt, said, split) in enumerate(held)]
+    mine = [Text(f"t{n}", "train", prompt, said) for n, (prompt, said) in enumerate(largest)]
+    first = {}
+    for one in rows:
+        for mark in (one.prompt.strip().lower(), one.text.strip().lower()):
+            first.setdefault(mark, one.split)
+    marks = lambda one: {one.prompt.strip().lower(), one.text.strip().lower()} - {""}  # noqa: E731
+    among = sum(any(first[mark] != one.split for mark in marks(one)) for one in rows)
+    across = sum(bool(one.text.strip()) and any(mark in first for mark in marks(one)) for one in mine)
+    assert look(rows, mine).exact == among + (across if rows else 0)
