@@ -74,9 +74,14 @@ def _tabular(layout: Layout) -> bool:
 
 def _records(split: Split, layout: Layout) -> Json:
     file = split.files[0]
+    # A field that no row of the split has stops readers.
+    there = {
+        name: shape for name, shape in (layout.features or {}).items()
+        if _plain(shape) and (split.columns is None or name in split.columns)
+    }  # fmt: skip
     return {
         "@type": "cr:RecordSet", "@id": split.name, "name": split.name, "description": f"The rows of the split {split.name}.",
-        "field": [_field(split.name, name, shape, file) for name, shape in (layout.features or {}).items() if _plain(shape)],
+        "field": [_field(split.name, name, shape, file) for name, shape in there.items()],
     }  # fmt: skip
 
 

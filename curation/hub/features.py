@@ -4,7 +4,7 @@ A column whose rows do not agree on one type has none, and then the card names n
 """
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -21,12 +21,15 @@ class Mixed(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Split:
-    """The files of one split, from the root of the folder. bytes: of all of them."""
+    """The files of one split, from the root of the folder. bytes: of all of them. columns: those that its rows have,
+    where that is known.
+    """
 
     name: str
     files: tuple[str, ...]
     rows: int
     bytes: int
+    columns: tuple[str, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,10 +53,13 @@ def layout(folder: Path, format: str, suffix: str, rows: Mapping[str, int], name
             splits.append(Split(split, mine, count, sum((folder / name).stat().st_size for name in mine)))
     inside = "Instances" if suffix == "json" else ""
     try:
-        shapes = [_columns(folder / name, suffix) for one in splits for name in one.files]
         found: Shape = None
-        for shape in shapes:
-            found = merged(found, shape)
+        for place, one in enumerate(splits):
+            whole: Shape = None
+            for name in one.files:
+                whole = merged(whole, _columns(folder / name, suffix))
+            splits[place] = replace(one, columns=tuple(whole or ()))
+            found = merged(found, whole)
         features = found if isinstance(found, Mapping) and not _holes(found) else None
     except Mixed:
         features = None

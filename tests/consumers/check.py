@@ -58,6 +58,17 @@ def datasets(folder, counts):
     return facts
 
 
+def folders(folder, counts):
+    """`datasets.load_dataset` of each export as a folder, by what its card says of files and features."""
+    facts = {}
+    for name, files in counts.items():
+        found = load_dataset(str(folder / name))
+        got = {split: len(rows) for split, rows in found.items()}
+        need(got == {Path(file).stem: count for file, count in files.items()}, name, "has other rows:", got, files)
+        facts[name] = got
+    return facts
+
+
 def tokenizer():
     from tokenizers import Tokenizer, models, pre_tokenizers
     from transformers import PreTrainedTokenizerFast
@@ -164,7 +175,7 @@ def croissant(folder, counts):
     return facts
 
 
-CHECKS = {one.__name__: one for one in (datasets, trl, llamafactory, croissant)}
+CHECKS = {one.__name__: one for one in (datasets, folders, trl, llamafactory, croissant)}
 
 
 def main():

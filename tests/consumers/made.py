@@ -4,6 +4,7 @@ The rows are as mixed as a dataset of several tasks: plain ones, some with syste
 What is rare comes last, behind more than one block of a reader that looks at the first block to learn the columns.
 """
 
+import hashlib
 import json
 from collections.abc import Iterator
 from pathlib import Path
@@ -85,10 +86,27 @@ def files_of(place: Path, name: str, splits: dict[str, tuple[str, int]]) -> dict
             )
     for file, text in companions(name, "letters", files, shapes).items():
         (place / file).write_text(text)
+    cards(place, name, fmt.suffix, {split: counts[file] for split, file in files.items()})
     return counts
 
 
-if __name__ == "__main__":
-    import sys
+def cards(place: Path, name: str, suffix: str, rows: dict[str, int]) -> None:
+    """README.md and croissant.json, as an export writes them."""
+    from curation.hub.card import readme
+    from curation.hub.croissant import croissant
+    from curation.hub.facts import Facts
+    from curation.hub.features import layout
 
-    write(Path(sys.argv[1]))
+    names = [path.name for path in place.iterdir()]
+    facts = Facts(
+        name="Letters in plain words", description="Letters, rewritten.", number=3, sha256="0" * 64, rows=sum(rows.values()),
+        day="2026-01-01", changelog="", manifest={"sources": []},
+        counts={"split": rows, "licence": {"CC0-1.0": rows["train"]}, "language": {"en": rows["train"]}},
+    )  # fmt: skip
+    lies = layout(place, name, suffix, rows, names)
+    sizes = {
+        file: ((place / file).stat().st_size, hashlib.sha256((place / file).read_bytes()).hexdigest())
+        for split in lies.splits for file in split.files
+    }  # fmt: skip
+    (place / "croissant.json").write_text(croissant(facts, lies, sizes))
+    (place / "README.md").write_text(readme(facts, lies))

@@ -44,6 +44,26 @@ def test_datasets_loads_every_format(files):
 
 @needed
 @pytest.mark.timeout(300)
+def test_datasets_loads_folders_by_their_cards(files):
+    """Files and features as the card's YAML names them."""
+    folder, counts = files
+    found = checked(folder, "folders")
+    assert {name: sum(rows.values()) for name, rows in found.items()} == {
+        name: sum(rows.values()) for name, rows in counts.items()
+    }
+
+
+@needed
+@pytest.mark.timeout(300)
+def test_mlcroissant_reads_the_rows_that_croissant_json_describes(files):
+    found = checked(files[0], "croissant")
+    assert found["messages"]["sets"] == {"train": 5, "test": 5}
+    assert found["natural_instructions"]["sets"] == {}, "trees, which Croissant cannot say"
+    assert all(facts["warnings"] == [] for facts in found.values()), found
+
+
+@needed
+@pytest.mark.timeout(300)
 def test_trl_formats_chats_pairs_and_thumbs(files):
     found = checked(files[0], "trl")
     assert found["preference"]["keys"] == ["chosen", "prompt", "rejected"]
