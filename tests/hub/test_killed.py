@@ -1,4 +1,4 @@
-"""A worker that is killed in the midst of a push: the next one ends it with the same commit, and never a second."""
+"""A worker that is killed in the midst of a push or an import: the next one ends it, and nothing happens twice."""
 
 import os
 import signal
@@ -11,11 +11,14 @@ import pytest
 from django.conf import settings
 from django.utils import timezone
 
+from curation.actions import fetches
 from curation.actions import hub as tokens
 from curation.actions.pushes import push
 from jobs.models import Step
 from jobs.runner import run_job
 from jobs.tick import tick
+from selection.actions import pools
+from selection.models import Import
 from tests.hub.server import TOKEN
 from tests.hub.test_push import letters
 
@@ -67,3 +70,31 @@ def test_a_push_that_is_killed_ends_with_one_commit(cast, hub, place):
     assert repo.branches["main"] == found.commit == repo.tags["v1"]
     assert {name: repo.commits[found.commit].files[name].sha256 for name in found.files} == found.files
     assert found.verified_at
+
+
+def test_a_fetch_that_is_killed_brings_every_row_in_once(cast, hub):
+    """The file that had come is not asked for again; the import is made once."""
+    rows = [b'{"instruction": "Ask %d?", "output": "Say."}\n' % n for n in range(40)]
+    hub.repo("ada/rows", {"train-1.jsonl": b"".join(rows[:20]), "train-2.jsonl": b"".join(rows[20:])})
+    pool = pools.create_pool(team=cast.team, name="From afar", by=None)
+    found = fetches.fetch(team=cast.team, by=None, into="pool", target=pool.pk, dataset="ada/rows", start=True)
+    held = hub.hold("/resolve/.*/train-2", method="GET")
+    process = worker(hub, found.job)
+    try:
+        assert held.reached.wait(60)
+    finally:
+        os.kill(process.pid, signal.SIGKILL)
+        process.wait()
+    held.held.set()
+    assert hub.idle(10)
+    assert not Import.objects.exists()
+    Step.objects.filter(job=found.job, state=Step.State.LEASED).update(
+        leased_until=timezone.now() - timedelta(seconds=1)
+    )
+    tick()
+    run_job(found.job)
+    made = Import.objects.get()
+    run_job(made.job)
+    pool.refresh_from_db()
+    assert pool.rows == 40
+    assert len(hub.asked("/resolve/.*/train-1", "GET")) == 1
