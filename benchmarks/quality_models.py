@@ -1,6 +1,6 @@
 """What a language model's eyes add: MONA beside its baselines and in a cascade, on 5,000 rows of the labelled sample.
 
-    python -m benchmarks.quality_models --sae FOLDER [--rows 5000] [--docs]
+    python -m benchmarks.quality --sae FOLDER [--docs]
 
 Every row is read once, at the autoencoder's layer, at most 128 tokens of it; all measures are made of those numbers by
 the kernels that the methods use, and on one target the method `mona` itself must give the same scores. The sample is
@@ -8,7 +8,6 @@ stratified by source and task, which no method sees. The cascade lets the classi
 100 others beside; its figure is exactly what the method does with them.
 """
 
-import argparse
 import json
 
 import numpy as np
@@ -116,16 +115,13 @@ def check(folder, pool, goal, scores):
                 assert abs(scores[pool.by_key[at]] - score) < 0.01, (key, score)
 
 
-def main():
-    parser = argparse.ArgumentParser(description=__doc__.split("\n", maxsplit=1)[0])
-    parser.add_argument("--sae", required=True, help="folder of an autoencoder that passed its gate")
-    parser.add_argument("--rows", type=int, default=5_000)
-    args = parser.parse_args()
-    picked = stratified(args.rows)
-    pool, coder = Part(picked), sae.load(args.sae)
+def measured(folder, rows=5_000):
+    """Everything of this module, written down and returned. `folder`: of an autoencoder that passed its gate."""
+    picked = stratified(rows)
+    pool, coder = Part(picked), sae.load(folder)
     lm = causal.load(coder.model)
     texts = [text for item in items(pool.sizes, 50_000) for text in pool.open(item)["text"]]
-    rows, means, tokens = read(texts, coder, lm)
+    read_rows, means, tokens = read(texts, coder, lm)
     print(f"{len(texts):,} rows, {tokens:,} tokens read", flush=True)
     centre, found, checked = means.mean(axis=0), {}, False
     for path in sorted((DATA / "targets").glob("*.jsonl")):
@@ -134,9 +130,9 @@ def main():
             continue
         goal = target(path.stem)
         goal_rows, goal_means, _ = read(goal["text"], coder, lm)
-        scores = measures(rows, means, goal_rows, goal_means, width=coder.latents, centre=centre)
+        scores = measures(read_rows, means, goal_rows, goal_means, width=coder.latents, centre=centre)
         if not checked:
-            check(args.sae, pool, goal, scores["mona"])
+            check(folder, pool, goal, scores["mona"])
             checked = True
         scores["bm25"] = by_method("bm25", pool, np.arange(pool.rows), goal)
         scores["classifier"] = by_method("classifier", pool, np.arange(pool.rows), goal)
@@ -161,7 +157,4 @@ def main():
     }  # fmt: skip
     print(json.dumps(facts, indent=1))
     save(f"quality_{pool.rows}_models", facts)
-
-
-if __name__ == "__main__":
-    main()
+    return facts
