@@ -3,7 +3,6 @@
 from itertools import pairwise
 from typing import Any
 
-import pyarrow as pa
 from django.db import transaction
 from django.utils import timezone
 
@@ -12,6 +11,7 @@ from curation import freezing, manifests
 from curation.actions.datasets import FREEZE
 from curation.audit import audit
 from curation.models import DatasetVersion
+from curation.thrift import thrifty
 from jobs.heartbeat import Beat
 from jobs.models import Job, Step
 from jobs.queries import results
@@ -57,10 +57,8 @@ class FreezeKind(Kind):
         return [StepPlan({"version": version.pk, "do": "check"}, "cpu", 3 * rows)]
 
     def run(self, step: Step, beat: Beat) -> dict[str, Any]:
-        try:
+        with thrifty():
             return self._run(step, beat)
-        finally:  # what Arrow keeps for the next table is half of what a step takes
-            pa.default_memory_pool().release_unused()
 
     def _run(self, step: Step, beat: Beat) -> dict[str, Any]:
         given, version = step.payload, _version(step.payload["version"])
