@@ -98,8 +98,13 @@ def bound(shard: Shard, ctx: Ctx) -> Part:
     part["rows"] = np.array([len(shard)])
     part["width"] = np.array([(high - low).max(axis=1).sum(dtype=np.float64)])
     if len(side.who) == 1:
-        part |= {"all": places, "mid": (low[:, 0] + high[:, 0]) / 2}
+        part |= {"all": places, "mid": middle(low[:, 0], high[:, 0])}
     return part
+
+
+def middle(low: NDArray[np.float32], high: NDArray[np.float32]) -> NDArray[np.float32]:
+    """The score of a row that only its bounds tell, to as many digits as those that are read."""
+    return np.asarray(np.round((low.astype(np.float64) + high) / 2, DIGITS), np.float32)
 
 
 def near_cut(parts: Iterator[Part], ctx: Ctx) -> Value:
@@ -193,7 +198,7 @@ def list_rows(shard: Shard, ctx: Ctx) -> Part:
     side, keys = sides(ctx), as_bytes(shard.keys)
     if ctx.params.kept:
         low, high = bounds(shard, ctx, side)
-        scores = np.asarray((low + high) / 2, np.float32)
+        scores = middle(low, high)
         exact = corrected(scores, shard, ctx)
     else:
         scores, exact = read_scores(shard, ctx, side), np.ones(len(shard), bool)

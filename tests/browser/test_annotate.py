@@ -309,7 +309,7 @@ def test_a_list_by_keyboard(tab, site, make):
     expect(tab.locator("[data-tally]")).to_have_text("2")
     tab.keyboard.press("1")
     tab.keyboard.press("Control+Enter")
-    expect(tab.get_by_text("2 submitted.")).to_be_visible()
+    expect(tab.locator("#bulk").get_by_text("2 submitted.")).to_be_visible()
     expect(tab.locator("[data-row]")).to_have_count(4)
     assert tab.evaluate("window.same")
     assert [one["answer"] for one in answers(site, task)][:2] == [{"label": "yes"}] * 2

@@ -56,7 +56,7 @@ def test_from_an_endpoint_to_candidates(tab, site, model):
     tab.get_by_text("Prices and limits").click()
     tab.get_by_label("Answer tokens").fill("2")
     tab.get_by_role("button", name="Save and test").click()
-    tab.get_by_text("Answers", exact=True).wait_for(timeout=60_000)
+    tab.get_by_text("Answers", exact=True).wait_for(timeout=180_000)
     calm(tab)
     tab.goto(f"/tasks/{task}/synthesise/")
     calm(tab)
@@ -69,13 +69,13 @@ def test_from_an_endpoint_to_candidates(tab, site, model):
     tab.get_by_text("About 4 requests").wait_for()
     tab.get_by_role("button", name="Preview 3 candidates").click()
     tab.wait_for_url(re.compile(r"/generations/\d+/\?wanted=4"))
-    tab.get_by_role("heading", name="What came of it").wait_for(timeout=60_000)
+    tab.get_by_role("heading", name="What came of it").wait_for(timeout=180_000)
     assert tab.get_by_text("Dear Dr Hall, letter number 0.").first.is_visible()
     tab.get_by_text("From what was measured").wait_for()
     calm(tab)
     tab.get_by_role("button", name="Start the generation").click()
     tab.wait_for_url(re.compile(r"/generations/\d+/$"))
-    tab.get_by_text("Done in").wait_for(timeout=60_000)
+    tab.get_by_text("Done in").wait_for(timeout=180_000)
     tab.get_by_text("Settings and prompts").click()
     calm(tab)
     tab.goto("/t/ward/generations/")
@@ -119,7 +119,7 @@ def test_a_preview_works_without_a_script(tab, site, model):
     tab.get_by_role("button", name="Estimate").click()
     assert tab.get_by_text("About 6 requests").is_visible()
     tab.get_by_role("button", name="Preview 3 candidates").click()
-    for _ in range(60):
+    for _ in range(240):
         if tab.get_by_role("heading", name="What came of it").count():
             break
         tab.wait_for_timeout(500)

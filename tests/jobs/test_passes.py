@@ -35,16 +35,16 @@ def test_a_job_whose_passes_are_all_empty_succeeds_at_its_start(transactional_db
     from jobs.registry import KINDS, Kind, register
 
     class Nothing(Kind):
-        name = "test.nothing"
+        name = "test.passes.nothing"
 
         def open_pass(self, job, index):
             return None
 
     register(Nothing)
     try:
-        assert start_job(kind="test.nothing", params={}, lane="a").state == "succeeded"
+        assert start_job(kind="test.passes.nothing", params={}, lane="a").state == "succeeded"
     finally:
-        del KINDS["test.nothing"]
+        del KINDS["test.passes.nothing"]
 
 
 def test_results_come_in_the_order_of_steps_not_of_finishing(start):

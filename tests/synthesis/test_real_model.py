@@ -8,6 +8,7 @@ import copy
 import importlib.util
 import json
 import os
+import secrets
 import subprocess
 import sys
 import urllib.request
@@ -28,6 +29,8 @@ from tests.jobs.plant import until
 from tests.synthesis import made
 from tests.synthesis.server import Answer, Server
 from tests.synthesis.test_faults import adds_up
+
+pytestmark = pytest.mark.xdist_group("smollm2")  # one process has the weights, and one server
 
 SPEC = Spec(
     name="Sentiment", instruction="Say whether a review of a restaurant is positive or negative.",
@@ -75,7 +78,7 @@ def served(tmp_path_factory):
         with Ours() as ours:
             yield ours.url, "smollm2"
         return
-    folder, port = tmp_path_factory.mktemp("smollm2"), free_port(18_500)
+    folder, port = tmp_path_factory.mktemp("smollm2"), free_port(secrets.randbelow(20_000) + 20_000)
     save(folder)
     log = (folder / "log.txt").open("wb")
     command = [
