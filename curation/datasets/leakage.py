@@ -17,7 +17,7 @@ THRESHOLD = 0.8
 SHOWN = 50  # pairs that are kept to be looked at
 HELD = 60_000  # held-out rows with a signature: some 700 bytes each with their bands
 IN_BUCKET = 8  # rows of one bucket that are compared
-BATCH = 2_048
+BATCH = 1_024
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +83,7 @@ class _Held:
         self.marks = np.empty(0, np.uint64)  # sorted, each once
         self.first = np.empty(0, np.int32)  # the first row that has it
         self.told = np.empty(0, bool)  # held-out rows that need no second look: found already, or empty
-        self.signed = np.empty((HELD, minhash.SIZE), np.uint32)  # takes memory as it is filled
+        self.signed = np.empty((HELD, minhash.SIZE), np.uint16)  # takes memory as it is filled
         self.bands: list[tuple[NDArray[np.uint32], NDArray[np.int32]]] = []
 
     def keep(self, rows: Iterable[Text]) -> None:
@@ -92,7 +92,7 @@ class _Held:
         splits, marks, empty = array("h"), array("Q"), bytearray()
         for batch in _batches(rows):
             mine = [one.text for one in batch[: HELD - looked]]
-            self.signed[looked : looked + len(mine)] = self.minhash.signatures(mine)
+            self.signed[looked : looked + len(mine)] = self._signed(mine)
             looked += len(mine)
             for one in batch:
                 self.keys.append(one.key)
@@ -134,7 +134,11 @@ class _Held:
         """What of the largest split is alike to a held-out row."""
         for batch in _batches(rows):
             rest = [one for one in batch if one.text.strip() and not self._exact(one)]
-            self._near(rest, self.minhash.signatures([one.text for one in rest]))
+            self._near(rest, self._signed([one.text for one in rest]))
+
+    def _signed(self, texts: list[str]) -> NDArray[np.uint16]:
+        """The low halves of the signatures: two numbers that differ look alike in one case of 65,536."""
+        return self.minhash.signatures(texts).astype(np.uint16)
 
     def _exact(self, one: Text) -> bool:
         for mark in (plain(one.prompt), plain(one.text)):
@@ -144,7 +148,7 @@ class _Held:
                 return True
         return False
 
-    def _near(self, batch: Sequence[Text], signed: NDArray[np.uint32], before: int | None = None) -> None:
+    def _near(self, batch: Sequence[Text], signed: NDArray[np.uint16], before: int | None = None) -> None:
         """`before`: the rows are held-out ones from that place on, and are compared with those in front of them."""
         found: set[int] = set()
         for band, (values, order) in enumerate(self.bands):
@@ -157,18 +161,18 @@ class _Held:
                 if self._alike(batch[int(at)], signed[at], others, None if before is None else before + int(at)):
                     found.add(int(at))
 
-    def _alike(self, one: Text, mine: NDArray[np.uint32], others: NDArray[np.int32], place: int | None) -> bool:
+    def _alike(self, one: Text, mine: NDArray[np.uint16], others: NDArray[np.int32], place: int | None) -> bool:
         split = self.names.get(one.split, -1)
         for other in others:
             if self.splits[other] == split or (place is not None and other >= place):
                 continue
-            likeness = self.minhash.estimate(mine, self.signed[other])
+            likeness = float((mine == self.signed[other]).mean())
             if likeness >= THRESHOLD:
                 self.finding.add("near", (one.key, one.split), self._named(int(other)), likeness)
                 return True
         return False
 
-    def _band(self, signed: NDArray[np.uint32], band: int) -> NDArray[np.uint32]:
+    def _band(self, signed: NDArray[np.uint16], band: int) -> NDArray[np.uint32]:
         """One hash of a stretch of each signature (FNV-1a by words, folded to 32 bits)."""
         out = np.full(len(signed), 0xCBF29CE484222325, np.uint64)
         for at in range(band * self.width, (band + 1) * self.width):
