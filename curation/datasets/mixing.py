@@ -66,9 +66,16 @@ def index_of(pieces: Iterable[tuple[int, pa.Table]], seed: int, categories: Mapp
             np.empty(0), empty, empty, np.empty(0, np.int32), SCHEMA.empty_table().select(COLUMNS), categories or {}
         )
     return Index(
-        np.concatenate(luck), np.concatenate(marks), np.concatenate(shas) if known else None, np.concatenate(numbers),
+        _joined(luck), _joined(marks), _joined(shas) if known else None, _joined(numbers),
         pa.concat_tables(tables).unify_dictionaries(), categories or {},
     )  # fmt: skip
+
+
+def _joined(pieces: list[NDArray[Any]]) -> NDArray[Any]:
+    """One array; the pieces are let go, so that no two columns are held twice."""
+    whole = np.concatenate(pieces)
+    pieces.clear()
+    return whole
 
 
 def _light(table: pa.Table) -> pa.Table:
