@@ -161,6 +161,7 @@ def version_page(version: DatasetVersion, *, after: str, split: str, source: str
         "formats": [{"format": one, "export": exports.get(name)} for name, one in TRAINING.items()],
         "rows": [shown(one) for one in found[:PAGE]], "next_after": found[PAGE - 1].key if len(found) > PAGE else "",
         "split": split, "source": source, "after": after,
+        "newest": not version.dataset.versions.filter(number__gt=version.number, deleted_at=None).exists(),
     }  # fmt: skip
 
 
