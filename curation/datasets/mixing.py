@@ -193,10 +193,14 @@ def _order(index: Index, recipe: Recipe) -> Places:
 
 def _without_repeats(index: Index, order: Places, hashes: NDArray[np.uint64]) -> Places:
     """One row of each value: of the source that the recipe names first, then by the hash of the key. The order stays."""
-    mine, marks = hashes[order], index.marks[order]
+    mine = hashes[order]
+    marks = mine if hashes is index.marks else index.marks[order]
     best = np.lexsort((marks[:, 1], marks[:, 0], index.numbers[order], mine[:, 1], mine[:, 0]))
+    del marks
+    mine = mine[best]
     first = np.ones(len(best), bool)
-    first[1:] = (mine[best[1:]] != mine[best[:-1]]).any(axis=1)
+    first[1:] = (mine[1:] != mine[:-1]).any(axis=1)
+    del mine
     keep = np.zeros(len(order), bool)
     keep[best[first]] = True
     return order[keep]
