@@ -124,6 +124,8 @@ register(
         lambda row: Thing(f"{row.version} to {row.repo}", f"{row.version.get_absolute_url()}#hub"),
     )),
 )  # fmt: skip
+
+
 def _fetch(job: Job) -> HubFetch | None:
     return HubFetch.objects.select_related("team", "job").filter(pk=job.params.get("fetch")).first()
 

@@ -96,7 +96,9 @@ def _when(team: Team, when: When) -> dict[str, Any]:
     if entry is None:
         raise Fault("schedule.when", field="The trigger", why=f"{when.trigger} is none that Winnow knows")
     if when.watched is None or not entry.rows(team).filter(pk=when.watched).exists():
-        raise Fault("schedule.when", field=f"The {entry.noun.lower()}", why="is not there any more, or is not of this team")
+        raise Fault(
+            "schedule.when", field=f"The {entry.noun.lower()}", why="is not there any more, or is not of this team"
+        )
     if not when.every or not 1 <= when.every <= 1_000_000_000:
         raise Fault("schedule.when", field="The number", why="must be at least 1")
     return {"trigger": when.trigger, "cron": "", "zone": when.zone, "watched": when.watched, "every": when.every}

@@ -113,7 +113,9 @@ def _rows(
             continue
         made = make(content)
         made.key, made.source = row[store.KEY], row[store.SOURCE] or ""
-        made.lineage = origin | row[picked.HUB] | {"rank": row[picked.RANK], "score": row[picked.SCORE], "key": row[store.KEY]}
+        made.lineage = (
+            origin | row[picked.HUB] | {"rank": row[picked.RANK], "score": row[picked.SCORE], "key": row[store.KEY]}
+        )
         if job is not None:
             made.lineage["job"] = job
         yield made

@@ -54,7 +54,12 @@ class ImportKind(Kind):
     def _read(self, found: Import, shards: "Shards", beat: Beat) -> dict[str, Any]:
         mapping = Mapping.from_dict(found.mapping)
         reading = Reading(
-            path=found.path, name=found.name, mapping=mapping, max_bad_share=found.max_bad_share, beat=beat, more=found.more
+            path=found.path,
+            name=found.name,
+            mapping=mapping,
+            max_bad_share=found.max_bad_share,
+            beat=beat,
+            more=found.more,
         )
         folder = f"imports/{found.pk}"
         try:

@@ -15,7 +15,7 @@ LAYOUTS = [
     ["nested/more/training/x.jsonl", "nested/more/validation/x.jsonl"],
     ["rows.part1.jsonl.gz", "rows.part2.jsonl.gz"],
     ["train.jsonl", "dataset_infos.json", "config.json", ".hidden/train.jsonl", "__cache/train.jsonl"],
-    ["contrain.jsonl", "latest.jsonl"],
+    ["constrain.jsonl", "latest.jsonl"],
     ["a/trainer.jsonl", "b/test_set.jsonl"],
     ["test.csv"],
 ]

@@ -142,7 +142,10 @@ def test_programs_fetch_pools_rows_and_examples(cast, repo, api_as):
     run_job(HubFetch.objects.get(pk=into["id"]).job)
     found = ExampleImport.objects.get(fetch=into["id"])
     assert (found.outputs_as, found.max_bad_share) == ("drop", 0.5)
-    assert post("/pools/from-hub", {"dataset": "ada/none", "mapping": {"colour": "x"}}, 422)["error"]["code"] == "import.mapping"
+    assert (
+        post("/pools/from-hub", {"dataset": "ada/none", "mapping": {"colour": "x"}}, 422)["error"]["code"]
+        == "import.mapping"
+    )
     assert post("/pools/from-hub", {"dataset": "ada/rows", "name": "Ours"}, 422)["error"]["code"] == "pool.name_taken"
 
 
