@@ -137,7 +137,9 @@ def test_differences_show_texts_and_lineage_leads_back_and_forward(cast, as_):
     assert example.get_absolute_url() in row
     assert str(first) in row
     assert client.get(reverse("dataset_row", args=[dataset.pk, 2]), {"key": "t0/none"}).status_code == 404
-    found = text(client.get(reverse("row_versions", args=[cast.team.slug]), {"example": example.pk}))
+    link = reverse("row_versions", args=[cast.team.slug]) + f"?example={example.pk}"
+    assert f'href="{link}"' in client.get(example.get_absolute_url()).content.decode()
+    found = text(client.get(link))
     assert str(first) in found
     assert str(second) in found
     assert "No version of this team" in text(client.get(reverse("row_versions", args=[cast.team.slug]), {"key": "x"}))
