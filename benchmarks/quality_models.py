@@ -156,5 +156,5 @@ def measured(folder, rows=5_000):
         "r_precision": dict(sorted(table.items(), key=lambda one: -one[1]["mean"])),
     }  # fmt: skip
     print(json.dumps(facts, indent=1))
-    save(f"quality_{pool.rows}_models", facts)
+    save(f"quality_{pool.rows}_models_{coder.layer}", facts)
     return facts
