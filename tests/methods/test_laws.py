@@ -15,7 +15,11 @@ seeds = st.integers(0, 2**40)
 
 
 # Fields whose code is that of another method here, for methods where a row takes milliseconds.
-SHARED = {"rds_plus": {"groups", "duplicates"}, "less": {"groups", "setting", "learn"}}
+SHARED = {
+    "rds_plus": {"groups", "duplicates", "view"},
+    "mona": {"groups", "duplicates", "view"},
+    "less": {"groups", "setting", "learn"},
+}  # choices that are another method's too, or that only say what is read
 FEW_ROWS = {"zipfit": 8, "uncertainty": 8, "rds_plus": 600, "perplexity": 600, "ifd": 600}
 
 
