@@ -19,7 +19,7 @@ SHARED = {
     "rds_plus": {"groups", "duplicates", "view"},
     "mona": {"groups", "duplicates", "view"},
     "less": {"groups", "setting", "learn"},
-}  # choices that are another method's too, or that only say what is read
+}
 FEW_ROWS = {"zipfit": 8, "uncertainty": 8, "rds_plus": 600, "perplexity": 600, "ifd": 600}
 
 
