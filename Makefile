@@ -15,7 +15,7 @@ demo: $(VENV)/.runtime ## Everything from nothing: services, sample data, one se
 	@$(PY) manage.py demo --port $(PORT) $(if $(filter 1,$(DEMO_EXIT)),--exit)
 
 test: setup lint browser ## All checks and tests, on real servers (T=path for a part)
-	@$(PY) -m pytest -n 2 --dist loadgroup $(T)
+	@$(PY) -m pytest -n 2 $(T)
 
 setup: $(VENV)/.dev ## The environment for development and tests
 	@true

@@ -11,6 +11,25 @@ hypothesis.settings.load_profile("suite")
 SHARED = Path(__file__).resolve().parent.parent.parent / "shared" / "data"
 
 
+# What is dear to start is started by one process of the two: a site with a browser, a language model.
+TOGETHER = {
+    "tests/browser/": "browser",
+    "tests/synthesis/test_local": "smollm2",
+    "tests/synthesis/test_real_model": "smollm2",
+}
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config, log):
+    from xdist.scheduler import LoadScopeScheduling
+
+    class Together(LoadScopeScheduling):
+        def _split_scope(self, nodeid):
+            return next((name for start, name in TOGETHER.items() if nodeid.startswith(start)), nodeid)
+
+    return Together(config, log)
+
+
 @pytest.fixture(scope="session", autouse=True)
 def _quick_emptying():
     """Tests that commit leave an empty database without a truncation of every table."""

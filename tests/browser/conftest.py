@@ -24,8 +24,6 @@ def pytest_collection_modifyitems(items):
     for item in items:
         if here in Path(item.path).parents:
             item.add_marker(pytest.mark.browser)
-            # One xdist worker for all of them: they share one site.
-            item.add_marker(pytest.mark.xdist_group("browser"))
 
 
 @dataclass

@@ -13,8 +13,6 @@ from curation.synthesis.outcomes import Then
 from selection.encoders import causal
 from tests.synthesis import made
 
-pytestmark = pytest.mark.xdist_group("smollm2")  # one process has the weights
-
 
 def body(text: str, seed: int = 1, **sampling) -> dict:
     request = Request("s", "k", (Message("user", text),), Sampling(**({"max_tokens": 12} | sampling)), seed=seed)

@@ -30,8 +30,6 @@ from tests.synthesis import made
 from tests.synthesis.server import Answer, Server
 from tests.synthesis.test_faults import adds_up
 
-pytestmark = pytest.mark.xdist_group("smollm2")  # one process has the weights, and one server
-
 SPEC = Spec(
     name="Sentiment", instruction="Say whether a review of a restaurant is positive or negative.",
     labels=("positive", "negative"),
