@@ -13,6 +13,7 @@ import pytest
 
 from config.processes import Processes, free_port, wait_for, web, worker
 from tests.browser import chromium
+from tests.browser.shell import Shell
 from tests.hub.server import Hub
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -31,13 +32,22 @@ class Site:
     url: str
     env: dict[str, str]
     folder: Path
+    _shell: Shell | None = None
 
     def manage(self, *args: str, stdin: str = "") -> str:
+        """What a command of `manage.py` prints. Code of `shell` goes to a process that stays."""
+        if args[0] == "shell":
+            self._shell = self._shell or Shell(self.env)
+            return self._shell.run(args[-1])
         done = subprocess.run(
             [sys.executable, "manage.py", *args], cwd=ROOT, env=self.env, input=stdin, capture_output=True, text=True, timeout=120
         )  # fmt: skip
         assert done.returncode == 0, done.stdout + done.stderr
         return done.stdout
+
+    def close(self) -> None:
+        if self._shell:
+            self._shell.close()
 
 
 def own_database(url: str, name: str) -> str:
@@ -50,14 +60,14 @@ def own_database(url: str, name: str) -> str:
     return urlunsplit(parts._replace(path=f"/{name}"))
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def hub():
     """A hub that the site pushes to."""
     with Hub() as made:
         yield made
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def site(tmp_path_factory, hub):
     """Two passes in one: what a person would do by hand, `migrate`, `create_owner`, web server, worker."""
     folder = tmp_path_factory.mktemp("site")
@@ -93,12 +103,13 @@ def site(tmp_path_factory, hub):
             os.environ.clear()
             os.environ.update(before)
             yield made
+            made.close()
     finally:
         os.environ.clear()
         os.environ.update(before)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")  # closed after the last browser test: its loop would stand in the way of others
 def chrome():
     path = chromium.installed()
     if path is None:
@@ -115,7 +126,7 @@ def chrome():
         browser.close()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def signed_in(site, chrome):
     """Cookies of the owner, so that only one test has to sign in by hand."""
     context = chrome.new_context(base_url=site.url)
