@@ -36,7 +36,7 @@ READ = (
 TEXT = "Dr 👩‍👩‍👧 Anna Hall went to [[Rome]] | \\ in May."
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def make_task(site):
     def make(name: str, form=FORM) -> int:
         said = site.manage("shell", "-c", MAKE.format(name=name, form=json.dumps(form), text=TEXT))

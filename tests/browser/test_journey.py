@@ -10,7 +10,7 @@ from curation import sample
 from tests.browser.conftest import EMAIL, PASSWORD, axe
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def files(tmp_path_factory):
     """The sample pool with three bad lines in it, and a target."""
     folder = tmp_path_factory.mktemp("files")
@@ -39,14 +39,14 @@ def choose(page, pool, target):
         page.locator(f"#id_{field}").select_option(label=found)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def pool(site, files):
     """A pool that is there already, for tests that are not about importing."""
     site.manage("import_pool", str(files["pool"]), "--name", "Ready pool", "--local")
     return "Ready pool"
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def finished_run(site, pool, files):
     """The path of a finished run, made on the command line."""
     out = site.folder / "picks.jsonl"
