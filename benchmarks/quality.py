@@ -225,8 +225,8 @@ more than two thirds of the depth; its autoencoder wants a million tokens to pas
 """
 LAYER = """Behind block {layer} of 30; the autoencoder saw {autoencoder[tokens]:,} tokens, FVU {autoencoder[fvu]:.2f}. A cascade
 in which the classifier leaves 13 % of the rows for `mona` reads {forward_passes_of_a_cascade:.0%} of them and has
-{kept_by_the_cascade:.0%} of the R-precision of `mona` on all rows. With {by_task[tasks]} of the sample's own tasks as targets of one
-kind, five rows each: `mona` {by_task[r_precision][mona]:.2f}, `measure=cosine`
+{kept_by_the_cascade:.0%} of the R-precision of `mona` on all rows. With {by_task[tasks]} of the sample's own tasks as targets
+of one kind, five rows each: `mona` {by_task[r_precision][mona]:.2f}, `measure=cosine`
 {by_task[r_precision][mona measure=cosine]:.2f}, `codes=hidden` {by_task[r_precision][mona codes=hidden]:.2f}.
 """
 
