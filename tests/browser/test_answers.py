@@ -9,6 +9,7 @@ import pytest
 from playwright.sync_api import expect
 
 from tests.browser.conftest import axe
+from tests.jobs.plant import until
 
 FORM = [
     {"name": "entities", "kind": "spans", "title": "Entities", "role": "meta", "options": {"labels": ["PERSON", "PLACE"]}},
@@ -103,6 +104,7 @@ def test_every_kind_is_answered_with_mouse_and_keys(site, tab, make_task):
     expect(
         tab.get_by_text("Nothing left").or_(tab.get_by_text("no example")).or_(tab.locator("#item h2")).first
     ).to_be_visible()
+    until(lambda: saved(site, pk))
     answer = saved(site, pk)
     at = TEXT.index("Anna"), TEXT.index("Rome")
     assert answer == {
