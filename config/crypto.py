@@ -5,9 +5,11 @@ The first key seals, every key of the list unseals. To change keys: put the new 
 """
 
 from collections.abc import Callable
+from typing import Any
 
 from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 from django.conf import settings
+from django.db import models, transaction
 
 from config.faults import Fault, Text, register
 
@@ -66,6 +68,21 @@ def rotate(sealed: str, what: str = "A secret") -> str:
         return _box().rotate(sealed.encode()).decode()
     except InvalidToken:
         raise Fault("crypto.unreadable", what=what) from None
+
+
+def keeps(label: str, model: type[models.Model], field: str, what: Callable[[Any], str]) -> None:
+    """Make known that a field keeps sealed texts ("" for none). `what` names a row's secret where it cannot be read."""
+
+    @transaction.atomic
+    def anew() -> int:
+        held = model._default_manager.exclude(**{field: ""}).select_for_update(no_key=True).order_by("pk")
+        rows = list(held)
+        for row in rows:
+            setattr(row, field, rotate(getattr(row, field), what(row)))
+        model._default_manager.bulk_update(rows, [field], batch_size=500)
+        return len(rows)
+
+    KEEPERS.append((label, anew))
 
 
 def _box() -> MultiFernet:

@@ -8,7 +8,8 @@ import ipaddress
 import socket
 import ssl
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from functools import partial
 from typing import IO, Any
 from urllib.parse import quote, urljoin, urlsplit, urlunsplit
 
@@ -62,6 +63,18 @@ def allowed(host: str, address: str) -> bool:
     return host.lower() in {name.lower() for name in settings.OUTBOUND_ALLOW} or is_public(address)
 
 
+def address_of(host: str, found: Iterable[Any], refused: Callable[..., Exception]) -> str:
+    """Of what `getaddrinfo` found for a name, the first address that may be connected to.
+
+    Raises `refused(host=…, why=…)` where there is none.
+    """
+    addresses = [str(entry[4][0]) for entry in found]
+    for address in addresses:
+        if allowed(host, address.split("%")[0]):
+            return address
+    raise refused(host=host, why=f"at the private address {addresses[0]}")
+
+
 class GuardedBackend(httpcore.NetworkBackend):
     """Resolves a name once, refuses addresses that are not public, and connects to the one that it checked.
 
@@ -80,11 +93,8 @@ class GuardedBackend(httpcore.NetworkBackend):
             found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
         except (OSError, UnicodeError) as error:
             raise httpcore.ConnectError(f"the name {host} is not known") from error
-        addresses = [str(entry[4][0]) for entry in found]
-        good = [address for address in addresses if allowed(host, address.split("%")[0])]
-        if not good:
-            raise Fault("net.refused", host=host, why=f"at the private address {addresses[0]}")
-        stream = self._real.connect_tcp(good[0], port, _left(self._deadline, timeout), local_address, socket_options)
+        address = address_of(host, found, partial(Fault, "net.refused"))
+        stream = self._real.connect_tcp(address, port, _left(self._deadline, timeout), local_address, socket_options)
         return Bounded(stream, self._deadline)
 
     def connect_unix_socket(self, *args: Any, **kwargs: Any) -> httpcore.NetworkStream:

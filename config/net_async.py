@@ -14,7 +14,7 @@ import httpcore2
 import httpx2
 from httpcore2._backends.anyio import AnyIOBackend
 
-from config.net import allowed
+from config.net import address_of
 
 MOST_BYTES = 32 << 20
 
@@ -41,11 +41,8 @@ class GuardedAsyncBackend(httpcore2.AsyncNetworkBackend):
             found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
         except (OSError, UnicodeError) as error:
             raise httpcore2.ConnectError(f"the name {host} is not known") from error
-        addresses = [str(entry[4][0]) for entry in found]
-        good = [address for address in addresses if allowed(host, address.split("%")[0])]
-        if not good:
-            raise RefusedAddress(host, f"at the private address {addresses[0]}")
-        return await self._real.connect_tcp(good[0], port, timeout, local_address, socket_options)
+        address = address_of(host, found, RefusedAddress)
+        return await self._real.connect_tcp(address, port, timeout, local_address, socket_options)
 
     async def connect_unix_socket(self, *args: Any, **kwargs: Any) -> httpcore2.AsyncNetworkStream:
         raise RefusedAddress("a unix socket", "not an address of the network")

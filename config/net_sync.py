@@ -11,7 +11,7 @@ from typing import Any
 import httpcore2
 import httpx2
 
-from config.net import allowed
+from config.net import address_of
 from config.net_async import RefusedAddress
 
 
@@ -29,11 +29,8 @@ class GuardedSyncBackend(httpcore2.NetworkBackend):
             found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
         except (OSError, UnicodeError) as error:
             raise httpcore2.ConnectError(f"the name {host} is not known") from error
-        addresses = [str(entry[4][0]) for entry in found]
-        good = [address for address in addresses if allowed(host, address.split("%")[0])]
-        if not good:
-            raise RefusedAddress(host, f"at the private address {addresses[0]}")
-        return self._real.connect_tcp(good[0], port, timeout, local_address, socket_options)
+        address = address_of(host, found, RefusedAddress)
+        return self._real.connect_tcp(address, port, timeout, local_address, socket_options)
 
     def connect_unix_socket(self, *args: Any, **kwargs: Any) -> httpcore2.NetworkStream:
         raise RefusedAddress("a unix socket", "not an address of the network")

@@ -68,6 +68,19 @@ def by_param(rows_of: Callable[[], "models.QuerySet[Any]"], param: str, thing: C
     return things
 
 
+def deed(
+    rows_of: Callable[[], "models.QuerySet[Any]"], param: str, act: Callable[..., Any], name: str = ""
+) -> Deed:  # fmt: skip
+    """An action on the object that the job names by its key in `params[param]`; the action calls it `name`."""
+
+    def do(job: Job, by: User) -> None:
+        found = rows_of().filter(pk=job.params.get(param)).first()
+        if found is not None:
+            act(**{name or param: found, "by": by})
+
+    return do
+
+
 def described(rows: Sequence[Job]) -> dict[int, Thing]:
     """The things of jobs of many kinds."""
     by_kind: dict[str, list[Job]] = {}

@@ -1,9 +1,10 @@
 """The faces of this app's kinds of jobs."""
 
+from django.db import models
 from django.urls import reverse
 
 from curation.actions import fetches, generations, imports
-from curation.faces import Face, Thing, by_param, register
+from curation.faces import Face, Thing, by_param, deed, register
 from curation.generators import GENERATORS
 from curation.models import (
     AlertDelivery,
@@ -16,9 +17,7 @@ from curation.models import (
     HubFetch,
     Push,
     Task,
-    User,
 )
-from jobs.models import Job
 
 
 def _generation(row: Generation) -> Thing:
@@ -34,38 +33,16 @@ def _task(row: Task) -> Thing:
     return Thing(str(row), row.get_absolute_url())
 
 
-def _generations(job: Job) -> Generation | None:
-    found = Generation.objects.select_related("task__team", "job").filter(pk=job.params.get("generation"))
-    return found.first()
+def _generations() -> "models.QuerySet[Generation]":
+    return Generation.objects.select_related("task__team", "job")
 
 
-def _cancel_generation(job: Job, by: User) -> None:
-    if (row := _generations(job)) is not None:
-        generations.cancel(generation=row, by=by)
+def _imports() -> "models.QuerySet[ExampleImport]":
+    return ExampleImport.objects.select_related("task__team", "job")
 
 
-def _resume_generation(job: Job, by: User) -> None:
-    if (row := _generations(job)) is not None:
-        generations.resume(generation=row, by=by)
-
-
-def _retry_generation(job: Job, by: User) -> None:
-    if (row := _generations(job)) is not None:
-        generations.retry_failed(generation=row, by=by)
-
-
-def _import(job: Job) -> ExampleImport | None:
-    return ExampleImport.objects.select_related("task__team", "job").filter(pk=job.params.get("import")).first()
-
-
-def _cancel_import(job: Job, by: User) -> None:
-    if (row := _import(job)) is not None:
-        imports.cancel_import(import_=row, by=by)
-
-
-def _resume_import(job: Job, by: User) -> None:
-    if (row := _import(job)) is not None:
-        imports.resume_import(import_=row, by=by)
+def _fetches() -> "models.QuerySet[HubFetch]":
+    return HubFetch.objects.select_related("team", "job")
 
 
 tasks = by_param(Task.objects.all, "task", _task)
@@ -73,7 +50,13 @@ of_generation = by_param(lambda: Generation.objects.select_related("task", "endp
 
 register(
     "generation.run",
-    Face("Generation", of_generation, _cancel_generation, _resume_generation, _retry_generation),
+    Face(
+        "Generation",
+        of_generation,
+        deed(_generations, "generation", generations.cancel),
+        deed(_generations, "generation", generations.resume),
+        deed(_generations, "generation", generations.retry_failed),
+    ),
 )
 register(
     "candidates.arrange",
@@ -87,7 +70,7 @@ register(
     Face("Import", by_param(
         lambda: ExampleImport.objects.select_related("task"), "import",
         lambda row: Thing(f"{row.name} into {row.task}", reverse("example_import", args=[row.pk])),
-    ), _cancel_import, _resume_import),
+    ), deed(_imports, "import", imports.cancel_import, "import_"), deed(_imports, "import", imports.resume_import, "import_")),
 )  # fmt: skip
 register(
     "endpoint.test",
@@ -126,25 +109,11 @@ register(
 )  # fmt: skip
 
 
-def _fetch(job: Job) -> HubFetch | None:
-    return HubFetch.objects.select_related("team", "job").filter(pk=job.params.get("fetch")).first()
-
-
-def _cancel_fetch(job: Job, by: User) -> None:
-    if (row := _fetch(job)) is not None:
-        fetches.cancel(fetch=row, by=by)
-
-
-def _resume_fetch(job: Job, by: User) -> None:
-    if (row := _fetch(job)) is not None:
-        fetches.resume(fetch=row, by=by)
-
-
 register(
     fetches.FETCH,
     Face("Rows from the hub", by_param(
         HubFetch.objects.all, "fetch", lambda row: Thing(f"{row} into a {row.into}", row.get_absolute_url())
-    ), _cancel_fetch, _resume_fetch),
+    ), deed(_fetches, "fetch", fetches.cancel), deed(_fetches, "fetch", fetches.resume)),
 )  # fmt: skip
 register(
     "schedule.alert",

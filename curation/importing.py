@@ -178,6 +178,14 @@ def _excerpt(table: pa.Table, row: int) -> str:
     return excerpt(json.dumps(table.slice(row, 1).to_pylist()[0], ensure_ascii=False, default=str))
 
 
+def check_mapping(mapping: Mapping) -> None:
+    """Raises `Fault` import.mapping."""
+    try:
+        mapping.check()
+    except ContentError as error:
+        raise Fault("import.mapping", why=f"The mapping {error.why}.") from None
+
+
 # --- after: files that are not needed any more, the list of bad rows ---
 
 

@@ -22,6 +22,7 @@ from config.faults import Fault
 from curation import parts
 from curation.datasets.provenance import SCHEMA as PROVENANCE
 from curation.datasets.provenance import provenance
+from curation.datasets.recipe import nested
 from curation.datasets.rows import TAUGHT, Row, dull
 from curation.datasets.rows import records as recorded
 from curation.formats.training import (
@@ -180,7 +181,7 @@ class _Writer:
 
     def tasks(self) -> None:
         """Natural Instructions: one file a task and split, in a folder of the split."""
-        heads = {one["origin"]: one for one in _heads(self.version.sources)}
+        heads = {one["origin"]: one for one in nested(self.version.sources) if one.get("origin")}
         for split in splits_of(self.version):
             self.made.rows[split] = 0
             for number, origin in enumerate(sorted(self.version.counts.get("origin", {})), 1):
@@ -197,14 +198,6 @@ class _Writer:
                         out, self.format, _chained(first, records), head={k: v for k, v in head.items() if k != "Instances"},
                         on_unfit=self.made.refused,
                     )  # fmt: skip
-
-
-def _heads(sources: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
-    """Tasks among the sources, and among the sources of the versions that they were made of."""
-    for one in sources:
-        if one.get("origin"):
-            yield one
-        yield from _heads(one.get("sources") or [])
 
 
 def _chained(first: Record, rest: Iterator[Record]) -> Iterator[Record]:

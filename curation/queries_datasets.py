@@ -13,7 +13,7 @@ from curation import freezing, parts
 from curation.content import parts_of, render
 from curation.datasets.comparing import Difference, differences
 from curation.datasets.licences import conflicts
-from curation.datasets.recipe import parse
+from curation.datasets.recipe import nested, parse
 from curation.datasets.rows import Row, unpack
 from curation.formats.training import TRAINING
 from curation.models import Collection, Dataset, DatasetExport, DatasetVersion, Task, Team
@@ -166,14 +166,8 @@ def version_page(version: DatasetVersion, *, after: str, split: str, source: str
 
 
 def _named(version: DatasetVersion, origins: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    names = {one["origin"]: one["name"] for one in _sources(version.sources) if one.get("origin")}
+    names = {one["origin"]: one["name"] for one in nested(version.sources) if one.get("origin")}
     return [one | {"name": names.get(one["name"], one["name"])} for one in origins]
-
-
-def _sources(found: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
-    for one in found:
-        yield one
-        yield from _sources(one.get("sources") or [])
 
 
 def walk(

@@ -6,7 +6,6 @@ from datetime import datetime, time, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from django.db import models
 from django.utils import timezone
 
 from curation.faces import Thing
@@ -66,6 +65,7 @@ def schedules_page(team: Team) -> dict[str, Any]:
     rows = list(Schedule.objects.alive().filter(lane=team.lane))
     days = week(team)
     last = Firing.objects.filter(schedule__in=rows).order_by("schedule_id", "-due_at", "-pk").distinct("schedule_id")
+    last = last.select_related("schedule", "job", "by")
     by_schedule = {told.firing.schedule_id: told for told in _told(last, team.time_zone)}
     things = about(rows)
     found = [_entry(team, row, things.get(row.pk), team.time_zone) for row in rows]
@@ -158,7 +158,7 @@ def _cells(row: Schedule, days: list[datetime], zone: ZoneInfo) -> list[Cell]:
 
 def schedule_page(team: Team, schedule: Schedule, before: int | None = None) -> dict[str, Any]:
     """One schedule with its history, newest first; `before`: the key of the last firing of the page before."""
-    rows = Firing.objects.filter(schedule=schedule).order_by("-pk")
+    rows = Firing.objects.filter(schedule=schedule).select_related("schedule", "job", "by").order_by("-pk")
     page = list((rows.filter(pk__lt=before) if before else rows)[: PAGE + 1])
     entry = _entry(team, schedule, about([schedule]).get(schedule.pk), schedule.zone)
     alert = getattr(schedule, "alert", None)
@@ -176,10 +176,7 @@ def schedule_page(team: Team, schedule: Schedule, before: int | None = None) -> 
 
 
 def _told(rows: Iterable[Firing], zone: str) -> list[Told]:
-    if isinstance(rows, models.QuerySet):
-        rows = rows.select_related("schedule", "job", "by")
     found = list(rows)
-    models.prefetch_related_objects(found, "schedule", "job", "by")
     sent: dict[int, list[AlertDelivery]] = {}
     for one in AlertDelivery.objects.filter(firing__in=found).select_related("person"):
         sent.setdefault(one.firing_id, []).append(one)

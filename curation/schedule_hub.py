@@ -1,6 +1,5 @@
 """Rows of the hub on a schedule: what has come to a dataset since the last time, into the same pool or task."""
 
-from collections.abc import Sequence
 from typing import Any
 
 from django import forms
@@ -12,7 +11,7 @@ from curation.faces import Thing
 from curation.fetching import taker_of
 from curation.models import HubFetch, Team
 from curation.scheduling import SettingsForm, TeamKind, actor_of, need, team_id_of, team_of
-from jobs.models import Firing, Job, Schedule
+from jobs.models import Firing, Job
 from jobs.schedules import register
 
 
@@ -78,12 +77,11 @@ class HubKind(TeamKind):
         firing.facts |= {"good": made.rows_good, "bad": made.rows_bad}
         return None
 
-    def about(self, rows: Sequence[Schedule]) -> dict[int, Thing]:
-        found = HubFetch.objects.in_bulk([row.settings.get("fetch") for row in rows])
-        return {
-            row.pk: Thing(_named(one), one.get_absolute_url())
-            for row in rows if (one := found.get(row.settings.get("fetch"))) is not None
-        }  # fmt: skip
+    def objects(self) -> Any:
+        return HubFetch.objects.all()
+
+    def title(self, found: Any) -> str:
+        return _named(found)
 
     def made(self, firing: Firing) -> list[Thing]:
         facts = firing.facts

@@ -1,6 +1,5 @@
 """What curation can do on a schedule: freeze and export a dataset, ask a language model for more candidates."""
 
-from collections.abc import Sequence
 from typing import Any
 
 from django import forms
@@ -15,7 +14,7 @@ from curation.generators import GENERATORS
 from curation.models import Dataset, DatasetVersion, Example, Generation, HubToken, Task, Team
 from curation.scheduling import SettingsForm, TeamKind, Trigger, actor_of, need, team_id_of, trigger
 from curation.synthesis import inputs
-from jobs.models import Firing, Job, Schedule
+from jobs.models import Firing, Job
 from jobs.schedules import register
 
 
@@ -139,12 +138,8 @@ class FreezeKind(TeamKind):
         firing.facts |= {"pushed": given["repo"]}
         return made.job
 
-    def about(self, rows: Sequence[Schedule]) -> dict[int, Thing]:
-        found = Dataset.objects.alive().in_bulk([row.settings.get("dataset") for row in rows])
-        return {
-            row.pk: Thing(one.name, one.get_absolute_url())
-            for row in rows if (one := found.get(row.settings.get("dataset"))) is not None
-        }  # fmt: skip
+    def objects(self) -> Any:
+        return Dataset.objects.alive()
 
     def made(self, firing: Firing) -> list[Thing]:
         facts = firing.facts
@@ -260,12 +255,11 @@ class SynthesisKind(TeamKind):
                 raise Fault("schedule.generation", state=found.get_state_display().lower(), why=found.why)
         return None
 
-    def about(self, rows: Sequence[Schedule]) -> dict[int, Thing]:
-        found = Generation.objects.select_related("task").in_bulk([row.settings.get("generation") for row in rows])
-        return {
-            row.pk: Thing(_named(one), one.get_absolute_url())
-            for row in rows if (one := found.get(row.settings.get("generation"))) is not None
-        }  # fmt: skip
+    def objects(self) -> Any:
+        return Generation.objects.select_related("task")
+
+    def title(self, found: Any) -> str:
+        return _named(found)
 
     def made(self, firing: Firing) -> list[Thing]:
         facts = firing.facts

@@ -70,9 +70,21 @@ class TeamKind(schedules.ScheduleKind):
     lacking: ClassVar[str] = "There is nothing yet that it could work on."
     form: ClassVar[type[SettingsForm]]
 
+    def objects(self) -> "models.QuerySet[Any]":
+        """What schedules of this kind may be about: the first of their settings holds a key of it."""
+        raise NotImplementedError
+
+    def title(self, found: Any) -> str:
+        return str(found)
+
     def about(self, rows: Sequence[Schedule]) -> dict[int, Thing]:
         """What each is about, by the schedule's key, in few queries. Those whose object is gone are left out."""
-        raise NotImplementedError
+        name = next(iter(self.form.base_fields))
+        found = self.objects().in_bulk([row.settings.get(name) for row in rows])
+        return {
+            row.pk: Thing(self.title(one), one.get_absolute_url())
+            for row in rows if (one := found.get(row.settings.get(name))) is not None
+        }  # fmt: skip
 
     def ready(self, team: Team) -> bool:
         """Whether the team has anything that such a schedule could work on."""

@@ -1,10 +1,10 @@
 """The faces of this app's kinds of jobs."""
 
+from django.db import models
 from django.urls import reverse
 
-from curation.faces import Face, Thing, by_param, register
-from curation.models import Task, User
-from jobs.models import Job
+from curation.faces import Face, Thing, by_param, deed, register
+from curation.models import Task
 from selection.actions import ordering, pools, runs, saes
 from selection.actions.browse import KIND as LOOK
 from selection.actions.browse import NAMING
@@ -17,34 +17,16 @@ def _run(row: Run) -> Thing:
     return Thing(f"Run {row.number} on {row.pool}", row.get_absolute_url())
 
 
-def _cancel_run(job: Job, by: User) -> None:
-    for row in Run.objects.select_related("job", "team").filter(pk=job.params.get("run")):
-        runs.cancel(run=row, by=by)
+def _runs() -> "models.QuerySet[Run]":
+    return Run.objects.select_related("job", "team")
 
 
-def _resume_run(job: Job, by: User) -> None:
-    for row in Run.objects.select_related("job", "team").filter(pk=job.params.get("run")):
-        runs.resume(run=row, by=by)
+def _imports() -> "models.QuerySet[Import]":
+    return Import.objects.select_related("job", "pool__team")
 
 
-def _cancel_import(job: Job, by: User) -> None:
-    for row in Import.objects.select_related("job", "pool__team").filter(pk=job.params.get("import")):
-        pools.cancel_import(import_=row, by=by)
-
-
-def _resume_import(job: Job, by: User) -> None:
-    for row in Import.objects.select_related("job", "pool__team").filter(pk=job.params.get("import")):
-        pools.resume_import(import_=row, by=by)
-
-
-def _cancel_sae(job: Job, by: User) -> None:
-    for row in SparseAutoencoder.objects.select_related("job", "team").filter(pk=job.params.get("sae")):
-        saes.cancel(sae=row, by=by)
-
-
-def _resume_sae(job: Job, by: User) -> None:
-    for row in SparseAutoencoder.objects.select_related("job", "team").filter(pk=job.params.get("sae")):
-        saes.resume(sae=row, by=by)
+def _saes() -> "models.QuerySet[SparseAutoencoder]":
+    return SparseAutoencoder.objects.select_related("job", "team")
 
 
 of_run = by_param(lambda: Run.objects.select_related("pool"), "run", _run)
@@ -53,19 +35,19 @@ of_order = by_param(
     lambda row: Thing(f"Queue of {row.task}", row.get_absolute_url()),
 )  # fmt: skip
 
-register(runs.KIND, Face("Selection", of_run, _cancel_run, _resume_run))
+register(runs.KIND, Face("Selection", of_run, deed(_runs, "run", runs.cancel), deed(_runs, "run", runs.resume)))
 register(
     "pool.import",
     Face("Import", by_param(
         lambda: Import.objects.select_related("pool"), "import",
         lambda row: Thing(f"{row.name} into {row.pool}", row.get_absolute_url()),
-    ), _cancel_import, _resume_import),
+    ), deed(_imports, "import", pools.cancel_import, "import_"), deed(_imports, "import", pools.resume_import, "import_")),
 )  # fmt: skip
 register(
     saes.KIND,
     Face("Sparse autoencoder", by_param(
         SparseAutoencoder.objects.all, "sae", lambda row: Thing(row.name, row.get_absolute_url())
-    ), _cancel_sae, _resume_sae),
+    ), deed(_saes, "sae", saes.cancel), deed(_saes, "sae", saes.resume)),
 )  # fmt: skip
 register(ordering.KIND, Face("Order of a queue", of_order))
 register(ordering.UNDO, Face("Undo of an order", of_order))

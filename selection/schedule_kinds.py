@@ -1,6 +1,5 @@
 """What selection can do on a schedule: run again on a pool as it is then, and bring the new picks to a task."""
 
-from collections.abc import Sequence
 from typing import Any
 
 from django import forms
@@ -147,12 +146,11 @@ class SelectionKind(TeamKind):
         outputs_as = firing.schedule.settings.get("outputs_as", "suggestion")
         return send.later(run=run, task=task, by=actor_of(firing), outputs_as=outputs_as, beyond=before)
 
-    def about(self, rows: Sequence[Schedule]) -> dict[int, Thing]:
-        found = Run.objects.select_related("pool").in_bulk([row.settings.get("run") for row in rows])
-        return {
-            row.pk: Thing(_named(one), one.get_absolute_url())
-            for row in rows if (one := found.get(row.settings.get("run"))) is not None
-        }  # fmt: skip
+    def objects(self) -> Any:
+        return Run.objects.select_related("pool")
+
+    def title(self, found: Any) -> str:
+        return _named(found)
 
     def made(self, firing: Firing) -> list[Thing]:
         facts = firing.facts

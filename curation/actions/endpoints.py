@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 
-from config.crypto import KEEPERS, rotate, seal
+from config.crypto import keeps, seal
 from config.faults import Fault
 from curation.audit import audit
 from curation.models import Endpoint, Spending, Team, User
@@ -155,14 +155,4 @@ def _unique(write: Any, row: Endpoint) -> None:
         raise
 
 
-@transaction.atomic
-def _seal_anew() -> int:
-    """Move every key of an endpoint under the first of WINNOW_KEYS. Raises `Fault` crypto.unreadable."""
-    rows = list(Endpoint.objects.exclude(key_sealed="").select_for_update(no_key=True).order_by("pk"))
-    for row in rows:
-        row.key_sealed = rotate(row.key_sealed, f"The key of the endpoint {row.name}")
-    Endpoint.objects.bulk_update(rows, ["key_sealed"], batch_size=500)
-    return len(rows)
-
-
-KEEPERS.append(("keys of endpoints", _seal_anew))
+keeps("keys of endpoints", Endpoint, "key_sealed", lambda row: f"The key of the endpoint {row.name}")

@@ -3,7 +3,7 @@
 from django.db import transaction
 from django.utils import timezone
 
-from config.crypto import KEEPERS, rotate, seal, unseal
+from config.crypto import keeps, seal, unseal
 from config.faults import Fault
 from curation.audit import audit
 from curation.hub import client
@@ -51,14 +51,4 @@ def forget(*, team: Team, by: User) -> None:
         audit("hub.token_forgotten", actor=by, team=team)
 
 
-@transaction.atomic
-def _seal_anew() -> int:
-    """Move every token under the first of WINNOW_KEYS. Raises `Fault` crypto.unreadable."""
-    rows = list(HubToken.objects.select_for_update(no_key=True).order_by("pk"))
-    for row in rows:
-        row.sealed = rotate(row.sealed, "The hub token of a team")
-    HubToken.objects.bulk_update(rows, ["sealed"], batch_size=500)
-    return len(rows)
-
-
-KEEPERS.append(("tokens of the hub", _seal_anew))
+keeps("tokens of the hub", HubToken, "sealed", lambda _: "The hub token of a team")

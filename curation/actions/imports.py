@@ -6,7 +6,7 @@ from config import storage
 from config.faults import Fault
 from curation import importing
 from curation.audit import audit
-from curation.content import ContentError, Mapping
+from curation.content import Mapping
 from curation.importing import look_at
 from curation.models import ExampleImport, Task, User
 from jobs import actions as jobs
@@ -29,10 +29,7 @@ def start_import(
     max_bad_share: float = 0.1,
 ) -> Job:  # fmt: skip
     """Raises `Fault` import.started, import.gone or import.mapping."""
-    try:
-        mapping.check()
-    except ContentError as error:
-        raise Fault("import.mapping", why=f"The mapping {error.why}.") from None
+    importing.check_mapping(mapping)
     fresh = ExampleImport.objects.select_for_update(of=("self",)).select_related("job").get(pk=import_.pk)
     if fresh.loaded_at or (
         fresh.job is not None and (not fresh.job.is_final or fresh.job.state == Job.State.SUCCEEDED)

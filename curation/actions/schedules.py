@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 
 from django.db import IntegrityError, transaction
 
-from config.crypto import KEEPERS, rotate, seal
+from config.crypto import keeps, seal
 from config.faults import Fault
 from curation import scheduling
 from curation.audit import audit
@@ -171,13 +171,6 @@ def delete(*, schedule: Schedule, team: Team, by: User) -> None:
     audit("schedule.deleted", actor=by, team=team, target=schedule, name=schedule.name)
 
 
-@transaction.atomic
-def _seal_anew() -> int:
-    rows = list(Alert.objects.exclude(secret_sealed="").select_for_update(no_key=True).order_by("pk"))
-    for row in rows:
-        row.secret_sealed = rotate(row.secret_sealed, f"The secret of a webhook (schedule {row.schedule_id})")
-    Alert.objects.bulk_update(rows, ["secret_sealed"], batch_size=500)
-    return len(rows)
-
-
-KEEPERS.append(("secrets of webhooks", _seal_anew))
+keeps(
+    "secrets of webhooks", Alert, "secret_sealed", lambda row: f"The secret of a webhook (schedule {row.schedule_id})"
+)

@@ -2,7 +2,7 @@
 
 import math
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Literal
 
@@ -248,3 +248,10 @@ def _whole(value: Any, place: str, least: int) -> int | None:
     if type(value) is not int or not least <= value < 1 << 40:
         raise RecipeError(place, f"is not a whole number of {least:,} or more.", "Write one, or leave it empty.")
     return value
+
+
+def nested(sources: Sequence[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+    """The sources of a version as they were frozen, and those of the versions among them."""
+    for one in sources:
+        yield one
+        yield from nested(one.get("sources") or [])

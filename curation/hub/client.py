@@ -62,9 +62,10 @@ def talking() -> Iterator[None]:
 
 
 def api_of(token: str) -> HfApi:
+    """The library's client; without a token it reads what everybody may read, whatever is kept on this machine."""
     from huggingface_hub import HfApi
 
-    return HfApi(endpoint=endpoint(), token=token, library_name="winnow")
+    return HfApi(endpoint=endpoint(), token=token or False, library_name="winnow")
 
 
 def understood(error: BaseException) -> BaseException:

@@ -1,10 +1,10 @@
 """What a card says of a version, gathered: the manifest, the texts of people, how many people answered."""
 
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
 from curation.datasets.licences import Conflict, conflicts
+from curation.datasets.recipe import nested
 from curation.models import Annotation, DatasetVersion
 
 Json = dict[str, Any]
@@ -41,20 +41,14 @@ class Facts:
     @property
     def sources(self) -> list[Json]:
         """Tasks, collections and versions of the recipe, then those that its versions were made of."""
-        return list(_walk(self.manifest.get("sources") or []))
-
-
-def _walk(found: list[Json]) -> Iterator[Json]:
-    for one in found:
-        yield one
-        yield from _walk(one.get("sources") or [])
+        return list(nested(self.manifest.get("sources") or []))
 
 
 def of_version(version: DatasetVersion) -> Facts:
     """The facts of a frozen version."""
     dataset = version.dataset
     tasks = [
-        one["id"] for one in _walk(version.sources) if one.get("kind") == "task" and isinstance(one.get("id"), int)
+        one["id"] for one in nested(version.sources) if one.get("kind") == "task" and isinstance(one.get("id"), int)
     ]
     return Facts(
         name=dataset.name, description=dataset.description, number=version.number, sha256=version.sha256,

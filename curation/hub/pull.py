@@ -4,7 +4,6 @@ Each function does one step of the job and may run twice. A file that was cut of
 what came lies beside the other files of this machine until the whole is in the storage.
 """
 
-import hashlib
 import shutil
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -16,9 +15,10 @@ from django.conf import settings
 from config import storage
 from config.crypto import unseal
 from config.faults import Fault
-from curation.hub.client import endpoint, talking
+from curation.hub.client import api_of, endpoint, talking
 from curation.hub.datafiles import chosen
 from curation.hub.escaping import flat
+from curation.hub.hashing import blob
 from curation.importing import look_at
 from curation.models import HubFetch, HubToken
 
@@ -41,7 +41,6 @@ def token_of(fetch: HubFetch) -> str:
 @contextmanager
 def _asking(fetch: HubFetch) -> Iterator[Any]:
     """The library's client. What the hub refuses becomes a `Fault` that names the dataset."""
-    from huggingface_hub import HfApi
     from huggingface_hub.errors import GatedRepoError, RepositoryNotFoundError, RevisionNotFoundError
 
     token = token_of(fetch)
@@ -49,7 +48,7 @@ def _asking(fetch: HubFetch) -> Iterator[Any]:
     said = {"dataset": fetch.dataset, "endpoint": fetch.endpoint, "who": who}
     with talking():
         try:
-            yield HfApi(endpoint=endpoint(), token=token or False, library_name="winnow")
+            yield api_of(token)
         except GatedRepoError as error:
             raise Fault("hub.gated", **said) from error
         except RepositoryNotFoundError as error:
@@ -124,7 +123,7 @@ def bring(fetch: HubFetch, file: Json, number: int, told: Told) -> Json:
             fetch.dataset, file["name"], repo_type=KIND, revision=fetch.found["commit"], local_dir=str(place),
             tqdm_class=_bar(told),
         )  # fmt: skip
-    git = hashlib.sha1(b"blob %d\0" % file["bytes"], usedforsecurity=False)
+    git = blob(file["bytes"])
     suffix = "".join(Path(file["name"]).suffixes[-2:]).strip(".")[-20:] or "data"
     with storage.ByContent(fetch.folder, suffix) as out, Path(came).open("rb") as source:
         while chunk := source.read(CHUNK):

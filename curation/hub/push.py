@@ -5,7 +5,6 @@ files by their sha256); what counts is one commit at the end, which carries the 
 """
 
 import contextlib
-import hashlib
 import io
 import json
 import shutil
@@ -20,6 +19,7 @@ from config.faults import Fault
 from curation import packing
 from curation.hub.client import api_of, endpoint, talking
 from curation.hub.escaping import flat
+from curation.hub.hashing import blob
 from curation.models import HubToken, Push
 from jobs.errors import Transient
 
@@ -93,12 +93,12 @@ def clean(push: Push) -> list[str]:
 
 
 def git_sha(path: Path) -> str:
-    """The name that git gives to the content of a file (sha1 of `blob`, its size, a zero byte, the content)."""
-    found = hashlib.sha1(b"blob %d\0" % path.stat().st_size, usedforsecurity=False)
+    """The name that git gives to the content of a file."""
+    found = blob(path.stat().st_size)
     with path.open("rb") as file:
         while chunk := file.read(CHUNK):
             found.update(chunk)
-    return found.hexdigest()
+    return str(found.hexdigest())
 
 
 def batches(files: Sequence[Json]) -> list[list[int]]:

@@ -9,7 +9,7 @@ from config.faults import Fault
 from curation import formats, importing
 from curation.actions import fetches
 from curation.audit import audit
-from curation.content import ContentError, Mapping
+from curation.content import Mapping
 from curation.content.model import root
 from curation.importing import look_at
 from curation.models import HubFetch, Team, User
@@ -80,10 +80,7 @@ def new_pool_from_hub(
 @transaction.atomic
 def start_import(*, import_: Import, by: User | None, mapping: Mapping, max_bad_share: float = 0.1) -> Job:
     """Raises `Fault` import.started, import.gone, import.mapping or pool.busy."""
-    try:
-        mapping.check()
-    except ContentError as error:
-        raise Fault("import.mapping", why=f"The mapping {error.why}.") from None
+    importing.check_mapping(mapping)
     pool = Pool.objects.select_for_update().get(pk=import_.pool_id)  # two starts at once meet here
     fresh = Import.objects.select_for_update().get(pk=import_.pk)
     if fresh.job is not None and (not fresh.job.is_final or fresh.job.state == Job.State.SUCCEEDED):

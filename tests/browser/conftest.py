@@ -27,6 +27,16 @@ def pytest_collection_modifyitems(items):
             item.add_marker(pytest.mark.browser)
 
 
+PHONE_AND_WIDE = pytest.mark.parametrize(
+    "tab",
+    [
+        {"viewport": {"width": 390, "height": 844}, "color_scheme": "dark"},
+        {"viewport": {"width": 1440, "height": 900}, "color_scheme": "light"},
+    ],
+    indirect=True, ids=["phone-dark", "wide-light"],
+)  # fmt: skip
+
+
 @dataclass
 class Site:
     url: str
@@ -183,3 +193,9 @@ def axe(page) -> list[str]:
         f"{violation['id']}: {violation['help']} at {[' '.join(map(str, node['target'])) for node in violation['nodes']][:4]}"
         for violation in found["violations"]
     ]
+
+
+def calm(tab):
+    """Nothing that axe finds, nothing wider than the screen."""
+    assert axe(tab) == []
+    assert tab.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth") <= 0

@@ -5,7 +5,7 @@ import re
 import pytest
 from playwright.sync_api import expect
 
-from tests.browser.conftest import axe
+from tests.browser.conftest import calm
 from tests.synthesis.server import Answer, Server
 
 SEED = """
@@ -68,12 +68,6 @@ def make(site, server):
         return int(found[1]), int(found[2])
 
     return made
-
-
-def calm(tab):
-    """Nothing that axe finds, nothing wider than the screen."""
-    assert axe(tab) == []
-    assert tab.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth") <= 0
 
 
 @pytest.mark.parametrize("tab", SIZES, indirect=True)

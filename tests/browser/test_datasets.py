@@ -2,10 +2,9 @@
 
 import re
 
-import pytest
 from playwright.sync_api import expect
 
-from tests.browser.conftest import axe
+from tests.browser.conftest import PHONE_AND_WIDE, calm
 
 DATASET = """
 from curation.models import Team
@@ -16,20 +15,7 @@ print("dataset", made.dataset(team, made.source(first), name={name!r}).pk)
 """
 
 
-def calm(tab):
-    """Nothing that axe finds, nothing wider than the screen."""
-    assert axe(tab) == []
-    assert tab.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth") <= 0
-
-
-@pytest.mark.parametrize(
-    "tab",
-    [
-        {"viewport": {"width": 390, "height": 844}, "color_scheme": "dark"},
-        {"viewport": {"width": 1440, "height": 900}, "color_scheme": "light"},
-    ],
-    indirect=True, ids=["phone-dark", "wide-light"],
-)  # fmt: skip
+@PHONE_AND_WIDE
 def test_from_a_recipe_to_files(tab, site):
     name = f"Mixed {tab.viewport_size['width']}"
     dataset = int(re.search(r"dataset (\d+)", site.manage("shell", "-c", DATASET.format(name=name)))[1])

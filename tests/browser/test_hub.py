@@ -2,9 +2,7 @@
 
 import re
 
-import pytest
-
-from tests.browser.conftest import axe
+from tests.browser.conftest import PHONE_AND_WIDE, calm
 from tests.hub.server import TOKEN
 
 VERSION = """
@@ -15,23 +13,9 @@ task = made.task(team, 12, name={name!r}, licence="CC-BY-4.0")
 version = made.frozen(made.dataset(team, made.source(task), name={name!r}))
 print("dataset", version.dataset_id)
 """
-SIZES = pytest.mark.parametrize(
-    "tab",
-    [
-        {"viewport": {"width": 390, "height": 844}, "color_scheme": "dark"},
-        {"viewport": {"width": 1440, "height": 900}, "color_scheme": "light"},
-    ],
-    indirect=True, ids=["phone-dark", "wide-light"],
-)  # fmt: skip
 
 
-def calm(tab):
-    """Nothing that axe finds, nothing wider than the screen."""
-    assert axe(tab) == []
-    assert tab.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth") <= 0
-
-
-@SIZES
+@PHONE_AND_WIDE
 def test_from_a_token_to_a_commit(tab, site, hub):
     name = f"Letters for {tab.viewport_size['width']}"
     dataset = int(re.search(r"dataset (\d+)", site.manage("shell", "-c", VERSION.format(name=name)))[1])

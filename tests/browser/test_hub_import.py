@@ -2,7 +2,7 @@
 
 import json
 
-from tests.browser.test_hub import SIZES, calm
+from tests.browser.conftest import PHONE_AND_WIDE, calm
 
 ROWS = b"".join(
     json.dumps({"instruction": f"Rewrite letter {n}.", "output": f"Dear patient {n}."}).encode() + b"\n"
@@ -10,7 +10,7 @@ ROWS = b"".join(
 )
 
 
-@SIZES
+@PHONE_AND_WIDE
 def test_from_a_name_to_a_pool(tab, site, hub):
     name = f"ada/rows-for-{tab.viewport_size['width']}"
     hub.repo(name, {"train.jsonl": ROWS, "README.md": b"---\nlicense: cc-by-4.0\n---\n"})

@@ -7,7 +7,7 @@ import re
 import pytest
 
 from curation import sample
-from tests.browser.conftest import axe
+from tests.browser.conftest import PHONE_AND_WIDE, calm
 
 TRAIN = """
 from curation.models import Team
@@ -35,20 +35,7 @@ def waits_for(tab, words):
     tab.get_by_text(words).first.wait_for(timeout=120_000)
 
 
-def calm(tab):
-    """Nothing that axe finds, nothing wider than the screen."""
-    assert axe(tab) == []
-    assert tab.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth") <= 0
-
-
-@pytest.mark.parametrize(
-    "tab",
-    [
-        {"viewport": {"width": 390, "height": 844}, "color_scheme": "dark"},
-        {"viewport": {"width": 1440, "height": 900}, "color_scheme": "light"},
-    ],
-    indirect=True, ids=["phone-dark", "wide-light"],
-)  # fmt: skip
+@PHONE_AND_WIDE
 def test_from_training_to_a_queue_in_order(tab, trained, request):
     tab.goto("/t/ward/runs/")
     tab.get_by_role("link", name="Sparse autoencoders").first.click()

@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from tests.browser.conftest import axe
+from tests.browser.conftest import PHONE_AND_WIDE, calm
 from tests.synthesis.server import Answer, Server
 
 TASK = """
@@ -15,14 +15,6 @@ task = made_tasks.task(team, name={name!r})
 made_tasks.examples(task, 6)
 print("task", task.pk)
 """
-SIZES = pytest.mark.parametrize(
-    "tab",
-    [
-        {"viewport": {"width": 390, "height": 844}, "color_scheme": "dark"},
-        {"viewport": {"width": 1440, "height": 900}, "color_scheme": "light"},
-    ],
-    indirect=True, ids=["phone-dark", "wide-light"],
-)  # fmt: skip
 
 
 @pytest.fixture(scope="module")
@@ -31,17 +23,11 @@ def model():
         yield made
 
 
-def calm(tab):
-    """Nothing that axe finds, nothing wider than the screen."""
-    assert axe(tab) == []
-    assert tab.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth") <= 0
-
-
 def new_task(site, name):
     return int(re.search(r"task (\d+)", site.manage("shell", "-c", TASK.format(name=name)))[1])
 
 
-@SIZES
+@PHONE_AND_WIDE
 def test_from_an_endpoint_to_candidates(tab, site, model):
     width = tab.viewport_size["width"]
     task = new_task(site, f"Letters of {width}")
@@ -85,7 +71,7 @@ def test_from_an_endpoint_to_candidates(tab, site, model):
     calm(tab)
 
 
-@SIZES
+@PHONE_AND_WIDE
 def test_a_prompt_is_edited_with_its_text_in_view(tab, site):
     task = new_task(site, f"Prompts of {tab.viewport_size['width']}")
     tab.goto(f"/tasks/{task}/prompts/")
