@@ -72,7 +72,7 @@ def collected(rows):
             asked, said = (" ".join(chance.choices(words, k=k)) for k in (50, 30))
             yield Row(
                 key=f"{found.space}/letter-{number}", content=Content("single", "Summarise.", asked, (said,)),
-                origin=found.space, source=f"source-{number % 20}", licence="MIT", tags=(f"tag-{number % 7}",),
+                origin=found.space, source=f"source-{number % 20}", licence="MIT", tags=(f"tag-{number % 7}",), desirable=True,
                 day="2026-01-01", lineage={"file": "letters.jsonl", "line": number},
             )  # fmt: skip
 

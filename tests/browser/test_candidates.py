@@ -22,6 +22,8 @@ to = team.endpoints.filter(name="Scripted").first() or endpoints.create(
     team=team, by=owner, name="Scripted", base_url={url!r}, model="scripted-1", key="sk-0123456789abcdef", timeout=10)
 to.base_url = {url!r}
 to.save(update_fields=["base_url"])
+if not team.endpoints.filter(name="Another").exists():  # a choice, whatever else the team has
+    endpoints.create(team=team, by=owner, name="Another", base_url={url!r}, model="other-1", key="sk-0123456789abcdef")
 sources = Sources(inputs=(Source("letter-1", "Dear Dr Hall, this man has a fever."),))
 spec = inputs.spec_of(task)
 with transaction.atomic():  # no worker sees it
@@ -141,6 +143,8 @@ def test_a_model_mends_an_answer_by_keyboard(tab, make):
     tab.keyboard.press("m")
     words = tab.get_by_label("What is wrong with it?")
     expect(words).to_be_visible()
+    tab.get_by_label("Model", exact=True).select_option(label="Scripted: scripted-1")
+    tab.keyboard.press("Escape")
     tab.keyboard.press("w")
     expect(words).to_be_focused()
     tab.keyboard.type("Grammar.")
