@@ -1,6 +1,7 @@
 """Rows of a recipe's sources: accepted examples of tasks, collections, other versions."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import pyarrow as pa
@@ -10,8 +11,8 @@ from django.db.models import QuerySet
 
 from curation import answers, natural, parts
 from curation.content import Content, load
-from curation.datasets.rows import FACTS, SCHEMA, Row, tokens_of
-from curation.models import Collection, DatasetVersion, Example, Task
+from curation.datasets.rows import FACTS, SCHEMA, Row, pack, tokens_of
+from curation.models import Collection, DatasetVersion, Example, PreferencePair, Task
 
 FIELDS = (
     "pk", "key", "content", "answer", "tags", "source", "lineage", "revision", "agreement", "accepted_at", "changed_at",
@@ -20,6 +21,9 @@ FIELDS = (
 BATCH = 2_000
 STEP = 12_500  # examples of a step
 CODES = {str(info["name"]).lower(): code for code, info in LANG_INFO.items() if "name" in info and "-" not in code}
+REPAIRED = "repaired"  # beside the states of examples: what people had a model mend, before and after
+WRITTEN_BY = ("model", "generation", "candidate", "generator", "seed", "requests")
+CUTS = "SELECT id FROM (SELECT id, row_number() OVER (ORDER BY id) AS n FROM {}) AS r WHERE n %% %s = 1 ORDER BY id"
 DROPPED = ("params", "verdicts", "natural")  # of the lineage: long, and kept where they came from
 
 # What people did: who answered (a count), which answer was taken.
@@ -65,19 +69,22 @@ def head_of(task: Task) -> dict[str, Any]:
 
 
 def cuts(task: Task, state: str) -> list[tuple[int, int]]:
-    """Ranges of ids, each with some 12,500 examples of the state."""
+    """Ranges of ids, each with some 12,500 examples of the state, or as many pairs."""
     with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT id FROM (SELECT id, row_number() OVER (ORDER BY id) AS n FROM curation_example"
-            " WHERE task_id = %s AND state = %s AND deleted_at IS NULL) AS r WHERE n %% %s = 1 ORDER BY id",
-            [task.pk, state, STEP],
-        )
+        if state == REPAIRED:
+            cursor.execute(CUTS.format("curation_preferencepair WHERE task_id = %s"), [task.pk, STEP])
+        else:
+            of = "curation_example WHERE task_id = %s AND state = %s AND deleted_at IS NULL"
+            cursor.execute(CUTS.format(of), [task.pk, state, STEP])
         starts = [pk for (pk,) in cursor.fetchall()]
     return list(zip(starts, [*starts[1:], 1 << 62], strict=True))
 
 
 def of_task(task: Task, state: str, start: int, stop: int) -> Iterator[Row]:
-    """The examples of one range, a batch at a time, with what people and programs did to them."""
+    """The examples (or pairs) of one range, a batch at a time, with what people and programs did to them."""
+    if state == REPAIRED:
+        yield from _repairs(task, start, stop)
+        return
     rows = Example.objects.alive().filter(task=task, state=state, pk__lt=stop)
     make, last = _Maker(task, state), start - 1
     while found := list(rows.filter(pk__gt=last).order_by("pk").values_list(*FIELDS)[:BATCH]):
@@ -85,6 +92,44 @@ def of_task(task: Task, state: str, start: int, stop: int) -> Iterator[Row]:
         for one in found:
             yield make(dict(zip(FIELDS, one, strict=True)), decided[one[0]])
         last = found[-1][0]
+
+
+def pairs_of(task: Task) -> QuerySet[PreferencePair]:
+    """Answers before and after a repair, of examples that were accepted since; of fields that are the answer."""
+    outputs = [one.name for one in answers.load_form(task.form) if one.role == "output"]
+    accepted = {"example__state": Example.State.ACCEPTED, "example__deleted_at": None}
+    return PreferencePair.objects.filter(task=task, field__in=outputs, **accepted)
+
+
+def _repairs(task: Task, start: int, stop: int) -> Iterator[Row]:
+    make, last = _Maker(task, Example.State.ACCEPTED), start - 1
+    rows = pairs_of(task).select_related("example", "assist").filter(pk__lt=stop).order_by("pk")
+    while found := list(rows.filter(pk__gt=last)[:BATCH]):
+        decided = _decisions([one.example_id for one in found])
+        for one in found:
+            row = make({name: getattr(one.example, name) for name in FIELDS}, decided[one.example_id])
+            content = row.content
+            if content.kind == "single":
+                content = replace(content, outputs=(one.new,))
+            yield replace(
+                row, key=pair_key(row.key, one.pk), content=content, chosen=one.new, rejected=one.old, desirable=None,
+                answer=None, day=one.at.date().isoformat(),
+                lineage=_mended(row.lineage, one),
+            )  # fmt: skip
+        last = found[-1].pk
+
+
+def pair_key(key: str, pk: int) -> str:
+    return f"{key}#repair-{pk}"
+
+
+def _mended(lineage: Mapping[str, Any], pair: PreferencePair) -> dict[str, Any]:
+    """The chosen text is the model's that mended it; what wrote the text before stays beside."""
+    before = {name: lineage[name] for name in WRITTEN_BY if name in lineage}
+    made = {name: value for name, value in lineage.items() if name not in WRITTEN_BY} | {"model": pair.model}
+    if pair.assist is not None and pair.assist.generation_id:
+        made["generation"] = pair.assist.generation_id
+    return made | {"repair": {"pair": pair.pk, "why": pair.why} | ({"before": before} if before else {})}
 
 
 def _decisions(ids: list[int]) -> dict[int, dict[str, Any]]:
@@ -140,6 +185,9 @@ def task_facts(task: Task, state: str, every: int = 1) -> Iterator[pa.Table]:
 
     `sha` is null: nobody knows it before the contents are read.
     """
+    if state == REPAIRED:
+        yield from _repair_facts(task, every)
+        return
     rows: QuerySet[Example] = Example.objects.alive().filter(task=task, state=state)
     if every > 1:
         rows = rows.extra(where=["hashtext(key) %% %s = 0"], params=[every])
@@ -162,6 +210,20 @@ def task_facts(task: Task, state: str, every: int = 1) -> Iterator[pa.Table]:
         last = found[-1][0]
 
 
+def _repair_facts(task: Task, every: int) -> Iterator[pa.Table]:
+    """The same of pairs; what they count, their contents say, so these are read."""
+    for start, stop in cuts(task, REPAIRED):
+        held: list[Row] = []
+        for number, row in enumerate(_repairs(task, start, stop)):
+            if number % every == 0:
+                held.append(row)
+            if len(held) == BATCH:
+                yield pack(held).select(FACTS)
+                held = []
+        if held:
+            yield pack(held).select(FACTS)
+
+
 def part_facts(found: Collection | DatasetVersion, every: int = 1) -> Iterator[pa.Table]:
     """FACTS of the rows of a collection or version; whole batches are left out where there are many."""
     for number, batch in enumerate(parts.batches(found.parts, FACTS, size=10 * BATCH if every == 1 else BATCH // 4)):
@@ -170,6 +232,8 @@ def part_facts(found: Collection | DatasetVersion, every: int = 1) -> Iterator[p
 
 
 def size_of(kind: str, found: Task | Collection | DatasetVersion, state: str) -> int:
+    if isinstance(found, Task) and state == REPAIRED:
+        return pairs_of(found).count()
     if isinstance(found, Task):
         return Example.objects.alive().filter(task=found, state=state).count()
     return found.rows

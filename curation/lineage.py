@@ -114,7 +114,10 @@ def forward(team: Team, keys: Iterable[str]) -> list[Holding]:
 
 
 def keys_of_example(example: Example) -> list[str]:
-    return [f"{gathering.origin_of(example.task)}/{example.key}"]
+    """Its own, and those of the preference pairs that repairs of its answers made."""
+    own = f"{gathering.origin_of(example.task)}/{example.key}"
+    pairs = example.preference_pairs.order_by("-pk").values_list("pk", flat=True)[:SHOWN]
+    return [own, *(gathering.pair_key(own, pk) for pk in pairs)]
 
 
 def keys_of_pool_row(team: Team, pool: int, key: str) -> list[str]:

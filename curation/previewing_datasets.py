@@ -80,7 +80,7 @@ def preview(team: Team, recipe: Recipe, splits: Splits) -> Preview:
 
 
 def _name(found: Task | Collection | DatasetVersion, state: str) -> str:
-    return f"{found} (rejected)" if state == "rejected" else str(found)
+    return str(found) if state == "accepted" else f"{found} ({state})"
 
 
 def _categories(found: list[Any]) -> dict[str, str]:

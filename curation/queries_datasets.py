@@ -7,16 +7,16 @@ from typing import Any
 
 import orjson
 import pyarrow.compute as pc
-from django.db.models import Count, Q
+from django.db.models import Count, Exists, OuterRef, Q
 
-from curation import freezing, parts
+from curation import freezing, gathering, parts
 from curation.content import parts_of, render
 from curation.datasets.comparing import Difference, differences
 from curation.datasets.licences import conflicts
 from curation.datasets.recipe import nested, parse
 from curation.datasets.rows import Row, unpack
 from curation.formats.training import TRAINING
-from curation.models import Collection, Dataset, DatasetExport, DatasetVersion, Task, Team
+from curation.models import Collection, Dataset, DatasetExport, DatasetVersion, PreferencePair, Task, Team
 from jobs.queries import progress
 
 PAGE = 25
@@ -35,16 +35,21 @@ def datasets_page(team: Team) -> dict[str, Any]:
 
 
 def choices(team: Team) -> list[dict[str, Any]]:
-    """Everything that a recipe may be made of: {kind, id, value, name, rows, rejected, licence}."""
+    """Everything that a recipe may be made of: {kind, id, value, name, rows, rejected, licence}.
+
+    The kind `repaired` stands for a task in that state.
+    """
     states = Q(examples__deleted_at=None)
     tasks = Task.objects.of(team).annotate(
         accepted=Count("examples", filter=states & Q(examples__state="accepted")),
         rejected=Count("examples", filter=states & Q(examples__state="rejected")),
+        mended=Exists(PreferencePair.objects.filter(task=OuterRef("pk"))),
     )
-    made = [
-        _choice("task", one.pk, one.name, one.accepted, one.licence, rejected=one.rejected)
-        for one in tasks.order_by("name")
-    ]
+    made = []
+    for one in tasks.order_by("name"):
+        made.append(_choice("task", one.pk, one.name, one.accepted, one.licence, rejected=one.rejected))
+        if one.mended and (pairs := gathering.pairs_of(one).count()):
+            made.append(_choice("repaired", one.pk, f"{one.name}, before and after repairs", pairs, one.licence))
     ready = Collection.objects.of(team).exclude(ready_at=None).order_by("name")
     made += [_choice("collection", one.pk, one.name, one.rows, one.licence) for one in ready]
     versions = DatasetVersion.objects.filter(dataset__team=team, dataset__deleted_at=None, deleted_at=None).exclude(

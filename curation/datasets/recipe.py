@@ -10,7 +10,7 @@ SOURCES = ("task", "collection", "version")
 BALANCE_BY = ("tag", "task", "category", "source", "licence", "language")
 CAPS = ("source", "task", "tag")
 MIXES = ("all", "share", "temperature")
-STATES = ("accepted", "rejected")
+STATES = ("accepted", "rejected", "repaired")  # repaired: pairs of an old text and what was taken instead
 MOST_SOURCES = 200
 _DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
 

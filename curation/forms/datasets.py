@@ -168,6 +168,8 @@ def sources_in(posted: QueryDict) -> tuple[list[dict[str, Any]], list[str]]:
         if not number.isdecimal() or len(number) > 18:
             continue
         one: dict[str, Any] = {"kind": kind, "id": int(number)}
+        if kind == "repaired":
+            one |= {"kind": "task", "state": "repaired"}
         for name, read in (("weight", float), ("share", float), ("cap", int)):
             text = posted.get(f"{name}-{ticked}", "").strip().replace("%", "")
             if not text:

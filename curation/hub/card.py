@@ -17,6 +17,7 @@ SIZES = (
     (1_000, "n<1K"), (10_000, "1K<n<10K"), (100_000, "10K<n<100K"), (1_000_000, "100K<n<1M"), (10_000_000, "1M<n<10M"),
     (100_000_000, "10M<n<100M"), (1_000_000_000, "100M<n<1B"),
 )  # fmt: skip
+NOTES = {"rejected": "rejected, as undesirable", "repaired": "answers before and after a repair"}
 SHOWN = 40  # lines of a table
 PARAMS = 1_500  # characters of the settings of a run
 
@@ -126,7 +127,7 @@ def _sources(facts: Facts) -> str:
     rows = []
     for one in facts.manifest.get("sources") or []:
         counts = one.get("counts") or {}
-        note = "rejected, as undesirable" if one.get("state") == "rejected" else ""
+        note = NOTES.get(one.get("state", ""), "")
         rows.append([
             line(one.get("name", "")), str(one.get("kind", "")) + (f" ({note})" if note else ""),
             _count(counts.get("kept", counts.get("out"))), line(one.get("licence", "")) or "not named",

@@ -85,7 +85,11 @@ def _preview(team: Team, given: dict[str, Any], splits: dict[str, Any]) -> dict[
 
 def _ticked(choices: list[dict[str, Any]], sources: list[dict[str, Any]], request: HttpRequest) -> list[dict[str, Any]]:
     """The table of sources as it stands: what was posted, else what was saved."""
-    saved = {f"{one['kind']}-{one['id']}": one for one in sources if one.get("state", "accepted") == "accepted"}
+    states = {"accepted": "", "repaired": "repaired"}  # of a task; the latter stands in a line of its own
+    saved = {
+        f"{states[state] or one['kind']}-{one['id']}": one
+        for one in sources if (state := one.get("state", "accepted")) in states
+    }  # fmt: skip
     rejected = {f"{one['kind']}-{one['id']}" for one in sources if one.get("state") == "rejected"}
     for one in choices:
         mine = saved.get(one["value"], {})
