@@ -22,21 +22,27 @@ from benchmarks.run_overhead import installation
 
 WORDS = 20_000
 TASK_ROWS = 200_000  # more than these are read from a collection
-FORMATS = ("messages", "alpaca", "sharegpt", "prompt_completion", "natural_instructions", "kto", "csv", "parquet")
+FORMATS = (
+    "messages", "alpaca", "sharegpt", "prompt_completion", "natural_instructions", "kto", "csv", "parquet", "preference",
+)  # fmt: skip
 
 
-def fill(rows):
-    """A task with accepted examples; returns its team and itself."""
+def team_of_one():
+    from curation.actions.teams import create_team
+    from curation.models import User
+
+    owner = User.objects.create(email="bench@example.org", name="Bench")
+    return create_team(name="Bench", owner=owner), owner
+
+
+def filled(team, owner, rows):
+    """A task with accepted examples, as a source."""
     from curation.actions.adding import NewExample, add_examples
     from curation.actions.tasking import create_task
-    from curation.actions.teams import create_team
     from curation.content import Content
-    from curation.models import User
 
     chance = random.Random(0)
     words = [f"word{n}" for n in range(WORDS)]
-    owner = User.objects.create(email="bench@example.org", name="Bench")
-    team = create_team(name="Bench", owner=owner)
     form = [{"name": "output", "kind": "text", "title": "Output", "role": "output", "required": True, "options": {}}]
     task = create_task(team=team, by=owner, name="Letters", form=form)
 
@@ -49,35 +55,31 @@ def fill(rows):
             )  # fmt: skip
 
     add_examples(task=task, rows=made(), by=owner, origin="file")
-    return team, task
+    return {"kind": "task", "id": task.pk}
 
 
-def collected(rows):
-    """A collection of made-up rows, which a million come into sooner than into a task."""
+def collected(team, owner, rows):
+    """A collection of made-up preferences, which a million come into sooner than into a task. Returns it as a source."""
     from curation import collecting
     from curation.actions import collections
-    from curation.actions.teams import create_team
     from curation.content import Content
     from curation.datasets.rows import Row
-    from curation.models import User
 
     chance = random.Random(0)
     words = [f"word{n}" for n in range(WORDS)]
-    owner = User.objects.create(email="bench@example.org", name="Bench")
-    team = create_team(name="Bench", owner=owner)
-    found = collections.create(team=team, by=owner, name="Letters", origin="file", lineage={"file": "letters.jsonl"})
+    found = collections.create(team=team, by=owner, name="Pairs", origin="file", lineage={"file": "letters.jsonl"})
 
     def made():
         for number in range(rows):
-            asked, said = (" ".join(chance.choices(words, k=k)) for k in (50, 30))
+            asked, said, worse = (" ".join(chance.choices(words, k=k)) for k in (50, 30, 30))
             yield Row(
                 key=f"{found.space}/letter-{number}", content=Content("single", "Summarise.", asked, (said,)),
-                origin=found.space, source=f"source-{number % 20}", licence="MIT", tags=(f"tag-{number % 7}",), desirable=True,
-                day="2026-01-01", lineage={"file": "letters.jsonl", "line": number},
+                origin=found.space, source=f"source-{number % 20}", licence="MIT", tags=(f"tag-{number % 7}",),
+                desirable=True, chosen=said, rejected=worse, day="2026-01-01", lineage={"file": "letters.jsonl", "line": number},
             )  # fmt: skip
 
     collecting.finish(found.pk, collecting.write(found, made()))
-    return team, {"kind": "collection", "id": found.pk}
+    return {"kind": "collection", "id": found.pk}
 
 
 def peak_mib():
@@ -137,17 +139,25 @@ def main():
     with installation():
         from curation.actions import datasets as actions
         from curation.models import DatasetVersion
+        from jobs.runner import run_job
 
-        if given.rows > TASK_ROWS:
-            team, source = collected(given.rows)
-        else:
-            team, task = fill(given.rows)
-            source = {"kind": "task", "id": task.pk}
-        recipe = {"sources": [source]}
-        dataset = actions.create(team=team, by=None, name="Letters", recipe=recipe)
+        team, owner = team_of_one()
+
+        def made_of(name, source):
+            return actions.create(team=team, by=None, name=name, recipe={"sources": [source]})
+
+        filling = collected if given.rows > TASK_ROWS else filled
+        dataset = made_of("Letters", filling(team, owner, given.rows))
         found = {"rows": given.rows, "load": os.getloadavg()[0], "freeze": piece("freeze", dataset.pk)}
+        formats = [one for one in given.formats.split(",") if one]
         version = DatasetVersion.objects.get(dataset=dataset)
-        found["export"] = {one: piece(one, version.pk) for one in given.formats.split(",") if one}
+        found["export"] = {one: piece(one, version.pk) for one in formats if one != "preference"}
+        if "preference" in formats:
+            if filling is filled:  # the task has single answers: pairs come from a collection
+                pairs = made_of("Pairs", collected(team, owner, given.rows))
+                version = actions.freeze(dataset=pairs, by=None)
+                run_job(version.job)
+            found["export"]["preference"] = piece("preference", version.pk)
     save(f"datasets_{given.rows}", found)
 
 
