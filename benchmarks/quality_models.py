@@ -18,7 +18,8 @@ from selection.encoders import causal, sae
 from selection.encoders.sae.fit import tokens_of
 from selection.evaluate import r_precision
 from selection.kernels import sparse
-from selection.methods import METHODS, items
+from selection.methods import METHODS, items, mona_size
+from selection.methods.mona_read import ENTRIES
 
 FILE = "pool_20k.parquet"
 TOKENS = 128
@@ -53,6 +54,12 @@ def read(texts, coder, lm):
     return sparse.join(pieces).take(np.argsort(there, kind="stable")), means, tokens
 
 
+def above(rows, likeness):
+    """What rows have above others of their size, as the method takes it off."""
+    count = mona_size.counts(rows, ENTRIES)
+    return likeness - mona_size.average(mona_size.learned(count, likeness), count)
+
+
 def unit(vectors):
     return vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-12)
 
@@ -62,9 +69,12 @@ def measures(rows, means, goal, goal_means, *, width, centre):
     aims = sparse.table(goal, width)
     one = aims.mean(axis=1, keepdims=True)
     hidden, middle = unit(means), unit(means - centre)
+    likeness, nearest = sparse.jaccard(rows, one)[:, 0], sparse.jaccard(rows, aims).max(axis=1)
     return {
-        "mona": sparse.jaccard(rows, one)[:, 0],
-        "mona aggregation=max": sparse.jaccard(rows, aims).max(axis=1),
+        "mona": above(rows, likeness),
+        "mona size=published": likeness,
+        "mona aggregation=max": above(rows, nearest),
+        "mona aggregation=max;size=published": nearest,
         "mona measure=cosine": sparse.cosine(rows, one)[:, 0],
         "mona codes=hidden": hidden @ unit(goal_means.mean(axis=0, keepdims=True))[0],
         "hidden states, centred by the pool": middle @ unit((goal_means - centre).mean(axis=0, keepdims=True))[0],
@@ -84,10 +94,16 @@ def by_method(name, pool, picked, goal, **params):
     return every[picked] if len(picked) != pool.rows else every
 
 
-def cascaded(cheap, dear):
-    """The order of a cascade: the rows that the cheap method leaves by the dear one, all others below by the cheap."""
+def cascaded(cheap, rows, likeness):
+    """The order of a cascade: the rows that the cheap method leaves by the dear one, all others below by the cheap.
+
+    What is usual for a size is learned of the rows that are read: those, and the ones looked at beside.
+    """
     kept = ranked(cheap)[: int(LEFT * len(cheap))]
-    best = kept[ranked(dear[kept])]
+    drawn = np.random.default_rng(0).permutation(np.setdiff1d(np.arange(len(cheap)), kept))[:LOOKED]
+    seen = np.concatenate([kept, drawn])
+    dear = above(rows.take(seen), likeness[seen])[: len(kept)]
+    best = kept[ranked(dear)]
     return np.concatenate([best, np.setdiff1d(ranked(cheap), best, assume_unique=True)])
 
 
@@ -114,7 +130,8 @@ def by_task(picked, rows, means, width, draws=5):
             goal = rows.take(shown)
             one = sparse.table(goal, width).mean(axis=1, keepdims=True)
             scores = {
-                "mona": sparse.jaccard(rows, one)[:, 0],
+                "mona": above(rows, sparse.jaccard(rows, one)[:, 0]),
+                "mona size=published": sparse.jaccard(rows, one)[:, 0],
                 "mona measure=cosine": sparse.cosine(rows, one)[:, 0],
                 "mona codes=hidden": unit(means) @ unit(means[shown].mean(axis=0, keepdims=True))[0],
             }
@@ -141,7 +158,7 @@ class Part(Pool):
 def check(folder, pool, goal, scores):
     """The method's own scores, streamed over a few rows, are those of this benchmark."""
     few = Part(np.arange(0, 20_000, 400))
-    columns, _, _ = timed(METHODS["mona"], few, goal, sae=folder, keep=False, tokens=TOKENS)
+    columns, _, _ = timed(METHODS["mona"], few, goal, sae=folder, keep=False, tokens=TOKENS, size="published")
     for column in columns:
         for key, score in zip(column["key"], column["score"], strict=True):
             at = np.searchsorted(pool.sorted_keys, key)
@@ -166,16 +183,15 @@ def measured(folder, rows=5_000):
         goal_rows, goal_means, _ = read(goal["text"], coder, lm)
         scores = measures(read_rows, means, goal_rows, goal_means, width=coder.latents, centre=centre)
         if not checked:
-            check(folder, pool, goal, scores["mona"])
+            check(folder, pool, goal, scores["mona size=published"])
             checked = True
         scores["bm25"] = by_method("bm25", pool, np.arange(pool.rows), goal)
         scores["classifier"] = by_method("classifier", pool, np.arange(pool.rows), goal)
         scores["random"] = np.random.default_rng(0).random(pool.rows)
         orders = {name: ranked(values) for name, values in scores.items()}
-        orders["cascade classifier, mona"] = cascaded(scores["classifier"], scores["mona"])
-        orders["cascade classifier, mona aggregation=max"] = cascaded(
-            scores["classifier"], scores["mona aggregation=max"]
-        )
+        for name in ("mona", "mona aggregation=max"):
+            of = scores[name + (";" if "=" in name else " ") + "size=published"]
+            orders[f"cascade classifier, {name}"] = cascaded(scores["classifier"], read_rows, of)
         for name, order in orders.items():
             found.setdefault(name, {})[path.stem] = round(r_precision(mask[order], int(mask.sum())), 4)
         print(path.stem, {name: values[path.stem] for name, values in found.items()}, flush=True)

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from selection.kernels import sparse, truncated
 from selection.kernels.sparse import Rows
-from selection.methods import features, lm, mona_score
+from selection.methods import features, lm, mona_score, mona_size
 from selection.methods.base import VECTORS, WHOLE, Ctx, Item, Note, Part, Pass, Reason, Scores, Shard, Value, pass_on
 from selection.methods.mona_read import MonaParams, cut, encode, layer_of, muted_of, read, read_hidden, target
 
@@ -23,7 +23,8 @@ MUCH = 0.05  # of a row's activation that is not kept: more asks for more entrie
 class Mona:
     """z(x) = mean over tokens of TopK activations, the first token left out; p = mean of z over the targets.
 
-    score(x) = sum min(z, p) / sum max(z, p). With groups the best of their prototypes; max: the best target;
+    likeness(x) = sum min(z, p) / sum max(z, p), and the score is what it has above the average of rows in which as many
+    features fire (`mona_size`), unless `size` is "published". With groups the best of their prototypes; max: the best target;
     round_robin: each target (or group) names its best row in turn. Features are kept at a fixed width with bounds, and
     rows near the cut are read again; or one pass scores all targets at once and keeps nothing.
     """
@@ -31,7 +32,7 @@ class Mona:
     name: ClassVar[str] = "mona"
     title: ClassVar[str] = "MONA"
     summary: ClassVar[str] = "Rows that make the same features of a language model fire as the target does."
-    version: ClassVar[str] = "1"
+    version: ClassVar[str] = "2"
     exact: ClassVar[bool] = True
     memory: ClassVar[Literal["stream", "pool"]] = "stream"
     needs_target: ClassVar[bool] = True
@@ -49,10 +50,13 @@ class Mona:
         if not params.kept:
             if turns:
                 return [first, measured, lists._replace(queue="gpu", reads=view, rows_per_item=_few), last]
-            scores = Pass(
+            read_now = Pass(
                 "score", mona_score.score_read, title="Score rows", queue="gpu", reads=view, rows_per_item=_few
             )
-            return [first, measured, scores]
+            if not mona_size.corrects(params):
+                return [first, measured, read_now]
+            likeness = read_now._replace(name="read", map=mona_score.read_likeness, reduce=mona_score.above_size)
+            return [first, measured, likeness._replace(title="Read rows"), last._replace(map=mona_score.score_above)]
         kept = [
             first,
             Pass("encode", encode, title="Read rows", queue="gpu", reads=view, keeps=features.name),
@@ -83,7 +87,8 @@ class Mona:
             found = read(rows[ctx.params.view], ctx, layer_of(ctx))
         found = found.without(muted_of(ctx.params))
         alike = sparse.jaccard(found, side.table) if side.table.shape[1] else np.zeros((len(found), 1), np.float32)
-        return [_why(found, at, alike[at], side.table, ctx) for at in range(len(found))]
+        usual = mona_size.usual(found, ctx)
+        return [_why(found, at, alike[at], side.table, ctx, usual[at]) for at in range(len(found))]
 
     def notes(self, ctx: Ctx, scores: Scores) -> list[Note]:
         made = ctx["target"]
@@ -95,6 +100,8 @@ class Mona:
             count = len(muted_of(ctx.params))
             were = "1 feature was" if count == 1 else f"{count} features were"
             found.append(Note("fact", f"{were} left out on both sides."))
+        if mona_size.corrects(ctx.params) and ctx.rows:
+            found.append(Note("fact", mona_size.line(ctx)))
         return [*found, *_bounded(ctx)] if ctx.params.kept and ctx.rows else found
 
     def seconds(self, rows: int, targets: int, params: MonaParams) -> float:
@@ -112,12 +119,16 @@ def _bounded(ctx: Ctx) -> list[Note]:
         f"activation: scores are known to ±{width / 2:.4f} on average. {count:,} rows near the cut were read again in "
         f"full, so the first {wanted:,} are those that whole features would give."
     )
+    if len(told["curve"]) and count:
+        line += " What is usual for a size is told by the kept features."
     if dropped > MUCH:
         return [Note("warning", line + " Keep more features of a row, and fewer must be read again.")]
     return [Note("fact", line)]
 
 
-def _why(rows: Rows, at: int, alike: NDArray[np.float32], aims: NDArray[np.float32], ctx: Ctx) -> list[Reason]:
+def _why(  # noqa: PLR0917
+    rows: Rows, at: int, alike: NDArray[np.float32], aims: NDArray[np.float32], ctx: Ctx, usual: float | None
+) -> list[Reason]:
     here = slice(rows.start[at], rows.start[at + 1])
     index, value = rows.index[here], rows.value[here]
     which = int(alike.argmax())
@@ -138,6 +149,10 @@ def _why(rows: Rows, at: int, alike: NDArray[np.float32], aims: NDArray[np.float
     names = ", ".join(str(part[0]) for part in parts[:5])
     whom = f"target {which + 1}" if near else "the target"
     line = f"Shares with {whom} above all the features {names}; those shown make up {share:.0%} of what is shared."
+    if usual is not None:
+        above = float(alike[which]) - usual
+        than = f"{above:.3f} more" if above >= 0 else f"{-above:.3f} less"
+        line += f" Rows of its size have a likeness of {usual:.3f} on average; it has {than}."
     told = [Reason("features", line, {"features": parts, "shared": round(total, 5)})]
     return [*told, Reason("near", f"Nearest to target {which + 1}, {alike[which]:.2f}.", near)] if near else told
 

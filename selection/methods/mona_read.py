@@ -54,6 +54,11 @@ class MonaParams:
         "", label="Features left out",
         help="Numbers with commas between. They count on neither side, so a run without them needs no new reading.",
     )  # fmt: skip
+    size: Literal["corrected", "published"] = param(
+        "corrected", label="Size of rows", advanced=True,
+        choices={"corrected": "Above rows of the same size", "published": "Not looked at, as published"},
+        help="Rows in which more features fire share more with any target: what rows of their size share is taken off.",
+    )  # fmt: skip
     measure: Literal["jaccard", "cosine"] = param(
         "jaccard", label="Likeness", advanced=True,
         choices={"jaccard": "Generalised Jaccard", "cosine": "Cosine, to compare with; keeps nothing"},

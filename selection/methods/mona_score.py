@@ -8,9 +8,9 @@ from numpy.typing import NDArray
 
 from selection.kernels import search, sparse, truncated
 from selection.kernels.sparse import Rows
-from selection.methods import aims, features, turns
+from selection.methods import aims, features, mona_size, turns
 from selection.methods.base import Ctx, Part, Shard, Value, as_bytes, scored
-from selection.methods.mona_read import layer_of, muted_of, read, read_hidden
+from selection.methods.mona_read import even, layer_of, muted_of, read, read_hidden
 
 DIGITS = 5  # of a score: what is beyond hangs on how rows were batched
 SPARE = 20  # rows beyond those asked for whose order is exact too, and a tenth of them
@@ -51,17 +51,21 @@ def best(found: NDArray[np.float32], side: Sides) -> NDArray[np.float32]:
     return np.stack([found[:, at].max(axis=1, initial=0) for at in side.who], axis=1)
 
 
-def read_scores(shard: Shard, ctx: Ctx, side: Sides) -> NDArray[np.float32]:
-    """float32[rows, S] of rows that are read now; nothing is kept of them."""
+def read_scores(shard: Shard, ctx: Ctx, side: Sides) -> tuple[NDArray[np.float32], NDArray[np.int32]]:
+    """(likeness float32[rows, S], features int32[rows]) of rows that are read now; nothing is kept of them."""
     texts = shard[ctx.params.view]
     if ctx.params.codes == "hidden":
         vectors, found = read_hidden(texts, ctx, layer_of(ctx), shard.keys), np.zeros((len(shard), len(side.table.T)))
         for block, products in search.products(vectors, np.ascontiguousarray(side.table.T)):
             found[block] = products.T
-        return np.asarray(np.round(best(found.astype(np.float32), side), DIGITS), np.float32)
+        return rounded(best(found.astype(np.float32), side)), np.zeros(len(shard), np.int32)
     rows = read(texts, ctx, layer_of(ctx), shard.keys).without(muted_of(ctx.params))
     how = sparse.jaccard if ctx.params.measure == "jaccard" else sparse.cosine
-    return np.asarray(np.round(best(how(rows, side.table), side), DIGITS), np.float32)
+    return rounded(best(how(rows, side.table), side)), mona_size.counts(rows, even(ctx.params.entries))
+
+
+def rounded(scores: NDArray[np.floating[Any]]) -> NDArray[np.float32]:
+    return np.asarray(np.round(scores, DIGITS), np.float32)
 
 
 # --- what is kept ---
@@ -82,29 +86,31 @@ def bounds(shard: Shard, ctx: Ctx, side: Sides) -> tuple[NDArray[np.float32], ND
 
 
 def bound(shard: Shard, ctx: Ctx) -> Part:
-    """Rows that may be wanted, with their bounds; "mid" of all where there is one side."""
+    """Bounds of every row and how many of its features fire; where targets take turns, of rows that one may name."""
     side = sides(ctx)
     low, high = bounds(shard, ctx, side)
     ctx.tick(len(shard))
-    places = shard.places
+    held = truncated.unpack(stored(shard, ctx)) if len(shard) else None
+    part: Part = {
+        "dropped": np.array([truncated.dropped(held) * len(shard) if held else 0.0]), "rows": np.array([len(shard)]),
+        "width": np.array([(high - low).max(axis=1).sum(dtype=np.float64)]),
+    }  # fmt: skip
+    if len(side.who) == 1:
+        count = mona_size.stored_counts(held, muted_of(ctx.params)) if held else np.empty(0, np.int32)
+        return part | {"place": shard.places, "low": low[:, 0], "high": high[:, 0], "count": count}
     found, depth = [], _depth(ctx, len(side.who))
     for at in range(len(side.who)):
         floor = _largest(low[:, at], depth)
         mine = np.flatnonzero(high[:, at] >= floor)
-        found.append((np.full(len(mine), at, np.uint32), places[mine], low[mine, at], high[mine, at]))
-    held = truncated.unpack(stored(shard, ctx)) if len(shard) else None
-    part = dict(zip(("side", "place", "low", "high"), map(np.concatenate, zip(*found, strict=True)), strict=True))
-    part["dropped"] = np.array([truncated.dropped(held) * len(shard) if held else 0.0])
-    part["rows"] = np.array([len(shard)])
-    part["width"] = np.array([(high - low).max(axis=1).sum(dtype=np.float64)])
-    if len(side.who) == 1:
-        part |= {"all": places, "mid": middle(low[:, 0], high[:, 0])}
-    return part
+        found.append((np.full(len(mine), at, np.uint32), shard.places[mine], low[mine, at], high[mine, at]))
+    return part | dict(
+        zip(("side", "place", "low", "high"), map(np.concatenate, zip(*found, strict=True)), strict=True)
+    )
 
 
 def middle(low: NDArray[np.float32], high: NDArray[np.float32]) -> NDArray[np.float32]:
     """The score of a row that only its bounds tell, to as many digits as those that are read."""
-    return np.asarray(np.round((low.astype(np.float64) + high) / 2, DIGITS), np.float32)
+    return rounded((low.astype(np.float64) + high) / 2)
 
 
 def near_cut(parts: Iterator[Part], ctx: Ctx) -> Value:
@@ -114,27 +120,38 @@ def near_cut(parts: Iterator[Part], ctx: Ctx) -> Value:
     more. Where targets take turns, every row that one of them may name.
     """
     held = list(parts)
-    many = 1 if ctx.params.aggregation != "round_robin" else len(aims.turn_taking(ctx))
-    names = ("side", "place", "low", "high")
-    side, place, low, high = (np.concatenate([part[name] for part in held]) if held else np.empty(0) for name in names)
-    again = []
-    for at in range(many):
-        mine = np.flatnonzero(side == at)
-        may = (high[mine] >= _largest(low[mine], _depth(ctx, many))) & (high[mine] > low[mine])
-        if many == 1:
-            may &= low[mine] <= _largest(high[mine], wanted(ctx) + 1)
-        again.append(place[mine[may]])
     made: Value = {
-        "again": np.unique(np.concatenate(again)).astype(np.int64) if again else np.empty(0, np.int64),
         "dropped": np.array([sum(float(part["dropped"][0]) for part in held)]),
         "width": np.array([sum(float(part["width"][0]) for part in held)]),
         "rows": np.array([sum(int(part["rows"][0]) for part in held)]),
     }
+    many = 1 if ctx.params.aggregation != "round_robin" else len(aims.turn_taking(ctx))
     if many == 1:
-        made["mid"] = np.full(ctx.rows, np.nan, np.float32)
-        for part in held:
-            made["mid"][part["all"]] = part["mid"]
-    return made
+        return made | _near_one(held, ctx)
+    again = [np.empty(0, np.int64)]
+    side, place, low, high = _joined(held, "side", "place", "low", "high")
+    for at in range(many):
+        mine = np.flatnonzero(side == at)
+        may = (high[mine] >= _largest(low[mine], _depth(ctx, many))) & (high[mine] > low[mine])
+        again.append(place[mine[may]])
+    return made | {"again": np.unique(np.concatenate(again)).astype(np.int64)}
+
+
+def _joined(held: list[Part], *names: str) -> list[NDArray[Any]]:
+    """Each array of all parts; of none, one without a row."""
+    return [np.concatenate([part[name] for part in held]) if held else np.empty(0, np.int32) for name in names]
+
+
+def _near_one(held: list[Part], ctx: Ctx) -> Value:
+    """With one side: "mid" float32 and "count" int32 of every row by its place, what was learned of sizes, "again"."""
+    place, low, high, count = _joined(held, "place", "low", "high", "count")
+    made = mona_size.learned(count, middle(low, high)) if mona_size.corrects(ctx.params) else mona_size.NOTHING
+    usual = mona_size.average(made, count)
+    low, high = low - usual, high - usual
+    may = (high >= _largest(low, _depth(ctx, 1))) & (high > low) & (low <= _largest(high, wanted(ctx) + 1))
+    mid, counts = np.full(ctx.rows, np.nan, np.float32), np.zeros(ctx.rows, np.int32)
+    mid[place], counts[place] = middle(low, high), count
+    return {**made, "again": np.sort(place[may]), "mid": mid, "count": counts}
 
 
 def wanted(ctx: Ctx) -> int:
@@ -157,7 +174,11 @@ def _largest(numbers: NDArray[Any], at: int) -> float:
 
 def again(shard: Shard, ctx: Ctx) -> Part:
     """Exact scores of the rows near the cut."""
-    return {"place": shard.places, "score": read_scores(shard, ctx, sides(ctx))}
+    scores, _ = read_scores(shard, ctx, sides(ctx))
+    if mona_size.corrects(ctx.params):
+        told = ctx["bounds"]
+        scores = rounded(scores - mona_size.average(told, told["count"][shard.places])[:, None])
+    return {"place": shard.places, "score": scores}
 
 
 def gather(parts: Iterator[Part], ctx: Ctx) -> Value:
@@ -183,7 +204,26 @@ def corrected(scores: NDArray[np.float32], shard: Shard, ctx: Ctx) -> NDArray[np
 
 def score_read(shard: Shard, ctx: Ctx) -> Part:
     """The score column of rows that are read now."""
-    return scored(shard, read_scores(shard, ctx, sides(ctx))[:, 0])
+    return scored(shard, read_scores(shard, ctx, sides(ctx))[0][:, 0])
+
+
+def read_likeness(shard: Shard, ctx: Ctx) -> Part:
+    """Likeness and size of rows that are read now; the score needs those of all rows."""
+    scores, count = read_scores(shard, ctx, sides(ctx))
+    return {"place": shard.places, "likeness": scores[:, 0], "count": count}
+
+
+def above_size(parts: Iterator[Part], ctx: Ctx) -> Value:
+    """ "score" float32 of every row by its place: what it has above others of its size; NaN for rows not read."""
+    out = np.full(ctx.rows, np.nan, np.float32)
+    place, likeness, count = _joined(list(parts), "place", "likeness", "count")
+    made = mona_size.learned(count, likeness)
+    out[place] = rounded(likeness - mona_size.average(made, count))
+    return {**made, "score": out}
+
+
+def score_above(shard: Shard, ctx: Ctx) -> Part:
+    return scored(shard, ctx["read"]["score"][shard.places])
 
 
 def score_kept(shard: Shard, ctx: Ctx) -> Part:
@@ -201,7 +241,7 @@ def list_rows(shard: Shard, ctx: Ctx) -> Part:
         scores = middle(low, high)
         exact = corrected(scores, shard, ctx)
     else:
-        scores, exact = read_scores(shard, ctx, side), np.ones(len(shard), bool)
+        scores, exact = read_scores(shard, ctx, side)[0], np.ones(len(shard), bool)
     held = turns.Lists(len(side.who), turns.depth(ctx, len(side.who)))
     for start in range(0, len(shard), BLOCK):
         here = slice(start, start + BLOCK)

@@ -15,6 +15,7 @@ from jobs import schedules
 from jobs.models import Firing, Schedule
 from selection import store
 from selection.actions import presets
+from selection.methods import METHODS
 from selection.models import Import, Run
 from tests.curation import made_tasks
 from tests.datasets import made as made_datasets
@@ -86,7 +87,9 @@ def world(cast, transactional_db):
     with store.writing(sent.bad_path) as file:
         file.write(gzip.compress(b'{"line": 1, "reason": "is not JSON", "excerpt": ""}'))
     sae = saes.train(cast.team, pool, finish=False)
-    Run.objects.filter(pk=run.pk).update(method="mona", params={"sae": "sae-0123456789ab"})  # the pages of its features
+    Run.objects.filter(pk=run.pk).update(  # the pages of its features
+        method="mona", method_version=METHODS["mona"].version, params={"sae": "sae-0123456789ab"}
+    )  # fmt: skip
     invitation, _ = invite(team=cast.team, by=cast.owner, role=Role.VIEWER)
     task = made_tasks.task(cast.team)
     made_tasks.examples(task, 2)

@@ -6,7 +6,7 @@ import pytest
 from selection.encoders import causal, sae
 from selection.encoders.sae.fit import tokens_of
 from selection.kernels import sparse, truncated
-from selection.methods import METHODS, Ctx, ParamsError, Scores, notes_of, parse_params, select
+from selection.methods import METHODS, Ctx, ParamsError, Scores, mona_size, notes_of, parse_params, select
 from selection.methods.local import Table, run_local
 from tests.methods.test_sparse import dense_jaccard
 from tests.tiny_lm import DIMS, tiny
@@ -110,6 +110,80 @@ def test_kept_features_serve_later_runs(monkeypatch):
     assert ran(kept=kept)[0] == first
     other, _, _ = ran(kept=kept, targets=TARGETS[:1])
     assert other != first
+
+
+# --- size ---
+
+MANY = [
+    {"id": f"m{n:03}", "text": f"add the price of {n} apples to {n * 7 % 13} pears " * (1 + n % 7) + "and " * (n % 5)}
+    for n in range(150)
+]
+
+
+def above(z, p):
+    """The definition, by dense arrays: likeness, less a quadratic of log(1 + features) fitted to all rows."""
+    likeness, size = dense_jaccard(z, p[None])[:, 0], np.log1p((z > 0).sum(axis=1))
+    return likeness - np.polyval(np.polyfit(size, likeness, 2), size)
+
+
+@pytest.mark.parametrize("keep", [True, False])
+def test_a_score_is_what_a_row_has_above_others_of_its_size(keep):
+    z, v = features_of([row["text"] for row in MANY]), features_of([row["text"] for row in TARGETS])
+    found, _, ctx = ran(MANY, keep=keep, wanted=15)
+    assert [found[row["id"]] for row in MANY] == pytest.approx(above(z, v.mean(axis=0)).tolist(), abs=2e-3)
+    plain, _, _ = ran(MANY, keep=keep, wanted=15, size="published")
+    wanted = dense_jaccard(z, v.mean(axis=0, keepdims=True))[:, 0]
+    assert [plain[row["id"]] for row in MANY] == pytest.approx(wanted.tolist(), abs=2e-3)
+    said = " ".join(note.text for note in notes_of(MONA, ctx, Scores(150, 0, 0, 0, 0)))
+    assert "A score is what a row has above others of its size." in said
+
+
+@pytest.mark.parametrize("aggregation", ["prototype", "max"])
+def test_kept_features_pick_what_whole_ones_do_above_their_size(aggregation):
+    streamed, _, _ = ran(MANY, keep=False, aggregation=aggregation, wanted=15)
+    kept, exact, ctx = ran(MANY, entries=128, aggregation=aggregation, wanted=15)
+    ours, theirs = ([streamed[key] for key in best(one, 15)] for one in (kept, streamed))
+    assert ours == pytest.approx(theirs, abs=3e-4)  # near ties may change places
+    assert 0 < len(ctx["bounds"]["again"]) < len(MANY)
+    for place in ctx["bounds"]["again"]:
+        assert exact[MANY[place]["id"]]
+        assert kept[MANY[place]["id"]] == pytest.approx(streamed[MANY[place]["id"]], abs=2e-4)
+
+
+def test_what_hangs_on_size_alone_is_taken_off():
+    rng = np.random.default_rng(0)
+    size = rng.integers(1, 400, 2_000).astype(np.int32)
+    own = rng.normal(0, 0.02, 2_000)
+    likeness = (0.05 * np.log1p(size) + own).astype(np.float32)
+    score = likeness - mona_size.average(mona_size.learned(size, likeness), size)
+    assert np.corrcoef(likeness, own)[0, 1] < 0.5
+    assert np.corrcoef(score, own)[0, 1] > 0.99
+
+
+def test_the_order_of_the_rows_changes_no_average():
+    rng = np.random.default_rng(0)
+    size, likeness = rng.integers(1, 400, 5_000).astype(np.int32), rng.random(5_000, np.float32)
+    mixed = rng.permutation(5_000)
+    one, other = mona_size.learned(size, likeness), mona_size.learned(size[mixed], likeness[mixed])
+    assert one["curve"].tobytes() == other["curve"].tobytes()
+
+
+def test_few_rows_or_rows_of_one_size_teach_nothing():
+    size, likeness = np.arange(99, dtype=np.int32), np.linspace(0, 1, 99, dtype=np.float32)
+    assert not mona_size.average(mona_size.learned(size, likeness), size).any()
+    size, likeness = np.full(500, 12, np.int32), np.linspace(0, 1, 500, dtype=np.float32)
+    assert not mona_size.average(mona_size.learned(size, likeness), size).any()
+    _, _, ctx = ran(keep=False)
+    assert "there are fewer than 100 rows" in " ".join(
+        note.text for note in notes_of(MONA, ctx, Scores(90, 0, 0, 0, 0))
+    )
+
+
+def test_in_a_cascade_the_rows_that_are_read_are_held_against_each_other():
+    told = {"first": "random", "then": f"mona:sae={tiny_sae()};keep=no", "factor": 8, "audit": 30}
+    picks = select(MANY, TARGETS, method="cascade", budget=15, processes=1, **told)
+    assert len(picks) == 15
+    assert all("Rows of its size have a likeness of" in pick.reason[0].text for pick in picks)
 
 
 def test_muting_is_what_it_says():
@@ -224,7 +298,8 @@ def test_a_row_that_overflows_is_named(monkeypatch):
     def broken(self, tokens, layer, **_):
         raise RowError("The model's numbers for row 2 are not finite.", "Use the precision float32.", 1)
 
-    first = MONA.passes(parse_params(MONA.Params, {"sae": tiny_sae(), "keep": False}))[-1]
+    passes = MONA.passes(parse_params(MONA.Params, {"sae": tiny_sae(), "keep": False}))
+    first = next(one for one in passes if one.name == "read")
     _, _, ctx = ran(keep=False)
     table = Table(ROWS)
     from selection.methods import Item
