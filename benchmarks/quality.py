@@ -231,7 +231,8 @@ LAYER = """Behind block {layer} of 30; the autoencoder saw {autoencoder[tokens]:
 in which the classifier leaves 13 % of the rows for `mona` reads {forward_passes_of_a_cascade:.0%} of them and has
 {kept_by_the_cascade:.0%} of the R-precision of `mona` on all rows. With {by_task[tasks]} of the sample's own tasks as targets
 of one kind, five rows each: `mona` {by_task[r_precision][mona]:.2f}, `size=published`
-{by_task[r_precision][mona size=published]:.2f}, `measure=cosine` {by_task[r_precision][mona measure=cosine]:.2f}, `codes=hidden` {by_task[r_precision][mona codes=hidden]:.2f}.
+{by_task[r_precision][mona size=published]:.2f}, `measure=cosine` {by_task[r_precision][mona measure=cosine]:.2f},
+`codes=hidden` {by_task[r_precision][mona codes=hidden]:.2f}.
 """
 
 HEAD = """# How well the methods find what is wanted
