@@ -67,8 +67,9 @@ $(VENV)-consumers/.made: requirements/consumers.lock requirements/consumers-bare
 	@$(@D)/bin/python -m pip install -qq --disable-pip-version-check --no-deps -r requirements/consumers-bare.lock
 	@touch $@
 
-bench: setup ## Speed and memory: every benchmark, figures under benchmarks/results/
-	@for what in imports "methods pair" "methods bm25" encoders run_overhead; do echo "== $$what"; $(PY) -m benchmarks.$$what || exit 1; done
+bench: setup ## Speed and memory: all benchmarks that need nothing but the pools, figures under benchmarks/results/
+	@for what in imports "methods pair" "methods zipfit" "methods bm25" "methods vectors" "methods others" encoders run_overhead \
+		annotate "annotating_order vote_k" "annotating_order ideal" datasets synthesis gradients; do echo "== $$what"; $(PY) -m benchmarks.$$what || exit 1; done
 
 quality: setup ## How well the methods find known rows in a labelled pool
 	@$(PY) -m benchmarks.quality
