@@ -34,6 +34,7 @@ NOTHING = Content("single")
 EVERY = 32  # chosen rows for one sample of their keys, from which the edges of parts are drawn
 SHOWN = 100  # names in a count
 COUNTED = ("origin", "source", "licence", "language")
+WHOLE = ("origin", "run", "generation", "licence")  # of these files, facts and warnings are made: no name is left out
 
 
 def folder(version: DatasetVersion) -> str:
@@ -312,7 +313,7 @@ def _counted(column: Any) -> dict[str, int]:
 
 
 def merged(counts: Iterable[Json]) -> Json:
-    """The sum of the counts of parts; of names the 100 most frequent, and how many more there are."""
+    """The sum of the counts of parts; of what is only shown the 100 most frequent, and how many more there are."""
     sums: Json = {}
     for one in counts:
         for name, value in one.items():
@@ -326,9 +327,10 @@ def merged(counts: Iterable[Json]) -> Json:
     for name, value in sums.items():
         if isinstance(value, Counter):
             best = sorted(value.items(), key=lambda pair: (-pair[1], pair[0]))
-            made[name] = dict(best[:SHOWN])
-            if len(best) > SHOWN:
-                made[f"{name}_more"] = len(best) - SHOWN
+            most = len(best) if name in WHOLE else SHOWN
+            made[name] = dict(best[:most])
+            if len(best) > most:
+                made[f"{name}_more"] = len(best) - most
         else:
             made[name] = value
     total, rated = made.pop("agreement", [0.0, 0])

@@ -79,6 +79,15 @@ def splits_of(version: DatasetVersion) -> list[str]:
     return [name for name, _ in version.splits.get("shares", []) if found.get(name)]
 
 
+def origins_of(version: DatasetVersion) -> list[str]:
+    """The origins of its rows, sorted. The counts of versions frozen earlier name the 100 most frequent alone."""
+    found = set(version.counts.get("origin", {}))
+    if version.counts.get("origin_more"):
+        for batch in parts.batches(version.parts, ("origin",), size=10_000):
+            found.update(pc.unique(batch.column("origin")).to_pylist())
+    return sorted(found)
+
+
 def write_folder(version: DatasetVersion, format: str, folder: Path, told: Told = lambda _: None) -> Made:  # noqa: A002
     """All files of an export into an empty folder. Raises `Fault` dataset.nothing_fits, dataset.format."""
     if format not in TRAINING:
@@ -133,7 +142,7 @@ class _Writer:
         names = [name for split in lies.splits for name in split.files]
         sizes = {name: ((self.folder / name).stat().st_size, self.made.files[name]) for name in names}
         self.text("croissant.json", croissant(facts, lies, sizes))
-        self.text("README.md", readme(facts, lies))
+        self.text("README.md", readme(facts, replace(lies, unfit=self.made.unfit)))
 
     def splits(self) -> tuple[dict[str, str], dict[str, Shape]]:
         """One file a split: {split: name} and {split: shape}."""
@@ -182,9 +191,10 @@ class _Writer:
     def tasks(self) -> None:
         """Natural Instructions: one file a task and split, in a folder of the split."""
         heads = {one["origin"]: one for one in nested(self.version.sources) if one.get("origin")}
+        origins = origins_of(self.version)
         for split in splits_of(self.version):
             self.made.rows[split] = 0
-            for number, origin in enumerate(sorted(self.version.counts.get("origin", {})), 1):
+            for number, origin in enumerate(origins, 1):
                 known = heads.get(origin, {})
                 head = known.get("head") or {"Definition": ["Follow the instruction of each input."]}
                 definition = known.get("definition", "")

@@ -21,6 +21,7 @@ from jobs.queries import progress
 
 PAGE = 25
 PAIRS = 20
+NAMES = 100  # of a count, on a page
 
 
 def datasets_page(team: Team) -> dict[str, Any]:
@@ -150,7 +151,8 @@ def version_page(version: DatasetVersion, *, after: str, split: str, source: str
     exports = {one.format: one for one in DatasetExport.objects.filter(version=version).select_related("job")}
 
     def shares(name: str) -> list[dict[str, Any]]:
-        return [{"name": key, "rows": n, "share": n / total} for key, n in (counts.get(name) or {}).items()]
+        found = sorted((counts.get(name) or {}).items(), key=lambda pair: (-pair[1], pair[0]))
+        return [{"name": key, "rows": n, "share": n / total} for key, n in found[:NAMES]]
 
     found = list(islice(walk(version, after, split, source), PAGE + 1))
     return {

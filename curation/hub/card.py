@@ -250,9 +250,8 @@ def _splits(facts: Facts, layout: Layout) -> str:
             f". {_rows(leakage.get('exact', 0))} stand word for word in two splits, {leakage.get('near', 0):,} nearly "
             f"(at least {100 * float(leakage.get('threshold', 0.8)):.0f} % of their word 3-grams)"
         )
-    left_out = facts.rows - sum(one.rows for one in layout.splits)
-    if left_out > 0 and layout.format != "natural_instructions":
-        said += f". {_rows(left_out)} of the version do not fit this format; `run.json` says why"
+    if layout.unfit:
+        said += f". {_rows(layout.unfit)} of the version do not fit this format; `run.json` says why"
     return said + ".\n"
 
 

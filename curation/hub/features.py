@@ -34,13 +34,17 @@ class Split:
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """features: {column: Shape}, or None where they cannot be told. inside: the field of a JSON file that holds the rows."""
+    """features: {column: Shape}, or None where they cannot be told. inside: the field of a JSON file that holds the rows.
+
+    unfit: rows of the version that this format cannot hold.
+    """
 
     format: str
     suffix: str
     splits: tuple[Split, ...]
     features: Mapping[str, Shape] | None
     inside: str = ""
+    unfit: int = 0
 
 
 def layout(folder: Path, format: str, suffix: str, rows: Mapping[str, int], names: Iterable[str]) -> Layout:  # noqa: A002

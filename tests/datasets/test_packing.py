@@ -10,8 +10,11 @@ import pytest
 
 from config import storage
 from config.faults import Fault
-from curation import packing
+from curation import collecting, packing, queries_datasets
+from curation.actions import collections
 from curation.actions import datasets as actions
+from curation.content import Content
+from curation.datasets.rows import Row
 from curation.formats.training import TRAINING, read_file
 from curation.models import AuditEvent, DatasetExport
 from jobs.runner import run_job
@@ -111,3 +114,39 @@ def test_rejected_examples_go_out_as_undesirable_alone(cast):
     assert sum(found.rows.values()) == 20
     lines = archive.read(f"{packing.name_of(version)}/train.jsonl").splitlines()
     assert {json.loads(line)["label"] for line in lines} == {True, False}
+
+
+def test_natural_instructions_leave_out_no_origin_however_many_there_are(cast, tmp_path):
+    """101 names: one more than a page shows. Licences and generations are named in full, too."""
+    held = collections.create(team=cast.team, by=None, name="Many", origin="file", lineage={"file": "many.jsonl"})
+    rows = [
+        Row(key=f"o{n:03d}/1", content=Content("single", f"Ask {n}.", "", (f"Said {n}.",)), origin=f"o{n:03d}",
+            licence=f"L-{n}", source=f"s-{n}", lineage={"generation": n + 1})
+        for n in range(101)
+    ]  # fmt: skip
+    collecting.finish(held.pk, collecting.write(held, rows))
+    splits = {"shares": {"all": 1.0}}
+    version = made.frozen(
+        made.dataset(cast.team, {"kind": "collection", "id": held.pk}, name="Many", splits=splits), by=cast.curator
+    )
+    wrote = packing.write_folder(version, "natural_instructions", tmp_path)
+    assert wrote.rows == {"all": 101}
+    assert len(list((tmp_path / "all").glob("*.json"))) == 101
+    assert "fit this format" not in (tmp_path / "README.md").read_text()
+    manifest = json.loads((tmp_path / "run.json").read_text())
+    assert {len(manifest["counts"][name]) for name in ("origin", "licence", "generation")} == {101}
+    assert len(manifest["counts"]["source"]) == 100
+    page = queries_datasets.version_page(version, after="", split="", source="")
+    assert len(page["licences"]) == len(page["origins"]) == 100
+    # Versions frozen earlier kept the 100 most frequent names alone.
+    version.counts["origin"].pop("o050")
+    version.counts["origin_more"] = 1
+    assert len(packing.origins_of(version)) == 101
+
+
+def test_the_card_says_how_many_rows_do_not_fit_in_every_format(cast, tmp_path):
+    task = made.task(cast.team, 20)
+    task.examples.filter(key__in=[f"letter-{n}" for n in range(5)]).update(state="rejected")
+    version = made.frozen(made.dataset(cast.team, made.source(task), made.source(task, state="rejected")))
+    packing.write_folder(version, "natural_instructions", tmp_path)
+    assert "5 rows of the version do not fit this format" in (tmp_path / "README.md").read_text()
