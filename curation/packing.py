@@ -21,7 +21,7 @@ from config import storage
 from config.faults import Fault
 from curation import parts
 from curation.datasets.provenance import SCHEMA as PROVENANCE
-from curation.datasets.provenance import provenance
+from curation.datasets.provenance import Places, provenance
 from curation.datasets.recipe import nested
 from curation.datasets.rows import TAUGHT, Row, dull
 from curation.datasets.rows import records as recorded
@@ -45,6 +45,7 @@ from curation.models import DatasetVersion
 
 Told = Callable[[int], None]
 WITH_UNDESIRABLE = ("kto", "csv", "parquet")  # the others would teach what was rejected
+TRACED = ("key", "revision", "sha", "split", "origin", "source", "licence", "desirable", "lineage")
 KEPT = 20  # rows that do not fit, told by name
 EPOCH = (1980, 1, 1, 0, 0, 0)
 CHUNK = 1 << 20
@@ -108,7 +109,7 @@ def write_folder(version: DatasetVersion, format: str, folder: Path, told: Told 
     for name, text in companions(format, slugify(version.dataset.name) or "dataset", files, shapes).items():
         writer.text(name, text)
     with writer.file("provenance.parquet") as out:
-        _provenance(version, out, told)
+        writer.provenance(out)
     writer.cards()
     exported = {
         "format": format,
@@ -126,7 +127,8 @@ def write_folder(version: DatasetVersion, format: str, folder: Path, told: Told 
 class _Writer:
     def __init__(self, version: DatasetVersion, format: Format, folder: Path, made: Made, told: Told) -> None:  # noqa: A002
         self.version, self.format, self.folder, self.made, self.told = version, format, folder, made, told
-        self.done = 0
+        self.done, self.places = 0, Places()
+        self.all = format.name in WITH_UNDESIRABLE
 
     def file(self, name: str) -> "_Hashed":
         return _Hashed(self.folder / name, lambda sha: self.made.files.__setitem__(name, sha))
@@ -153,7 +155,8 @@ class _Writer:
             name = f"{split}.{self.format.suffix}"
             with self.file(name) as out:
                 self.made.rows[split] = write_file(
-                    out, self.format, self.records(split), beside=beside, on_unfit=self.made.refused, shape=shapes[split]
+                    out, self.format, self.records(split), beside=beside, on_unfit=self.made.refused, shape=shapes[split],
+                    on_row=self.places.begin(name, split),
                 )  # fmt: skip
             files[split] = name
         return files, shapes
@@ -165,7 +168,7 @@ class _Writer:
         for batch in parts.batches(held, TAUGHT):
             self.told(self.done)  # so that a job that is stopped notices it
             rows = batch
-            if self.format.name not in WITH_UNDESIRABLE:
+            if not self.all:
                 rows = batch.filter(pc.fill_null(batch.column("desirable"), True))
             splits, missing = (
                 rows.column("split").to_pylist(),
@@ -183,7 +186,7 @@ class _Writer:
             self.done += 1
             if self.done % 1_000 == 0:
                 self.told(self.done)
-            if record.desirable is False and self.format.name not in WITH_UNDESIRABLE:
+            if record.desirable is False and not self.all:
                 self.made.refused(record, Unfit("desirable", "is no: the answer was rejected"))
                 continue
             yield record
@@ -206,8 +209,22 @@ class _Writer:
                 with self.file(name) as out:
                     self.made.rows[split] += write_file(
                         out, self.format, _chained(first, records), head={k: v for k, v in head.items() if k != "Instances"},
-                        on_unfit=self.made.refused,
+                        on_unfit=self.made.refused, on_row=self.places.begin(name, split, origin),
                     )  # fmt: skip
+
+    def provenance(self, out: IO[bytes]) -> None:
+        """Of each row where it came from, and where it lies in the files. After these are written."""
+        with pq.ParquetWriter(out, PROVENANCE, compression="zstd", store_schema=False) as writer:
+            for batch in parts.batches(self.version.parts, TRACED):
+                writer.write_table(pa.Table.from_pylist([self._traced(one) for one in batch.to_pylist()], PROVENANCE))
+                self.told(0)
+            if not self.version.rows:
+                writer.write_table(PROVENANCE.empty_table())
+
+    def _traced(self, one: Mapping[str, Any]) -> dict[str, Any]:
+        if one["desirable"] is False and not self.all:
+            return provenance(one)
+        return provenance(one, *self.places.next(one["split"], one["origin"]))
 
 
 def _chained(first: Record, rest: Iterator[Record]) -> Iterator[Record]:
@@ -241,17 +258,6 @@ class _Hashed:
             self.out.seek(0)
             self.told(hashlib.file_digest(self.out, "sha256").hexdigest())
         self.out.close()
-
-
-def _provenance(version: DatasetVersion, out: IO[bytes], told: Told) -> None:
-    with pq.ParquetWriter(out, PROVENANCE, compression="zstd", store_schema=False) as writer:
-        for batch in parts.batches(
-            version.parts, ("key", "revision", "sha", "split", "origin", "source", "licence", "lineage")
-        ):
-            writer.write_table(pa.Table.from_pylist([provenance(one) for one in batch.to_pylist()], schema=PROVENANCE))
-            told(0)
-        if not version.rows:
-            writer.write_table(PROVENANCE.empty_table())
 
 
 def packed(version: DatasetVersion, format: str, told: Told = lambda _: None) -> tuple[storage.ByContent, Made]:  # noqa: A002

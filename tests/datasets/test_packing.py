@@ -13,7 +13,7 @@ from config.faults import Fault
 from curation import collecting, packing, queries_datasets
 from curation.actions import collections
 from curation.actions import datasets as actions
-from curation.content import Content
+from curation.content import Content, Message, render
 from curation.datasets.rows import Row
 from curation.formats.training import TRAINING, read_file
 from curation.models import AuditEvent, DatasetExport
@@ -114,6 +114,58 @@ def test_rejected_examples_go_out_as_undesirable_alone(cast):
     assert sum(found.rows.values()) == 20
     lines = archive.read(f"{packing.name_of(version)}/train.jsonl").splitlines()
     assert {json.loads(line)["label"] for line in lines} == {True, False}
+
+
+def many_kinds(team):
+    """A frozen version in which rows of every kind lie: two answers, a chat, system text, a pair, a rejected one."""
+    held = collections.create(team=team, by=None, name="Kinds", origin="file", lineage={"file": "kinds.jsonl"})
+    said = (Message("user", "1+2?"), Message("assistant", "3."))
+    answers = {"chosen": "Yes.", "rejected": "No.", "desirable": True}
+    rows = [
+        Row(key=f"{'ab'[n % 2]}/{n:03d}", origin="ab"[n % 2], **(answers | KINDS.get(n % 10, {})), content=(
+            Content("chat", messages=said, system=f"Add {n}.") if n % 10 == 3
+            else Content("single", f"Ask {n}.", "", (f"Said {n}.", f"Told {n}.") if n % 10 == 5 else (f"Said {n}.",),
+                         system="Be brief." if n % 10 == 7 else "")))
+        for n in range(40)
+    ]  # fmt: skip
+    collecting.finish(held.pk, collecting.write(held, rows))
+    splits = {"shares": {"train": 0.6, "test": 0.4}, "group": "row"}
+    return made.frozen(made.dataset(team, {"kind": "collection", "id": held.pk}, name="Kinds", splits=splits))
+
+
+ONE_ANSWER = {"messages", "alpaca", "sharegpt", "prompt_completion", "kto"}
+KINDS = {1: {"desirable": False}, 2: {"chosen": None, "rejected": None}}
+
+
+@pytest.mark.parametrize("kind", sorted(TRAINING))
+def test_each_row_of_a_file_is_found_by_its_provenance_and_back(cast, tmp_path, kind):
+    version = many_kinds(cast.team)
+    wrote = packing.write_folder(version, kind, tmp_path)
+    rows = {}
+    for path in sorted(path for path in tmp_path.rglob("*") if path.name.startswith(("train", "test", "task"))):
+        if path.is_file():
+            with path.open("rb") as file:
+                rows[path.relative_to(tmp_path).as_posix()] = list(read_file(file, TRAINING[kind]))
+    held = {row.key: row for row in packing.rows_of(version)}
+    found, gone = set(), 0
+    for one in pq.read_table(tmp_path / "provenance.parquet").to_pylist():
+        name, places = one["export_file"], one["export_rows"]
+        assert (name is None) == (not places)
+        gone += name is None
+        assert name is None or name.startswith(one["split"])
+        found |= {(name, place) for place in places}
+        row = held[one["key"]]
+        records = [rows[name][place] for place in places]
+        if kind in ("csv", "parquet"):
+            assert [record.key for record in records] == [row.key]
+        mark = row.content.system if row.content.kind == "chat" else row.content.instruction
+        assert all(mark in render(record.content, "text") for record in records)
+        if kind in ONE_ANSWER and records:
+            assert len(records) == max(1, len(row.content.outputs))
+            assert [render(record.content, "response") for record in records] == list(row.content.outputs or ["3."])
+    assert found == {(name, place) for name, records in rows.items() for place in range(len(records))}
+    assert gone > 0 or kind in ("csv", "parquet", "kto")
+    assert wrote.unfit >= gone
 
 
 def test_natural_instructions_leave_out_no_origin_however_many_there_are(cast, tmp_path):

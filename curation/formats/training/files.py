@@ -28,16 +28,17 @@ OnUnfit = Callable[[Record, Unfit], None]
 def write_file(
     out: IO[bytes], format: Format, records: Iterable[Record], *,  # noqa: A002  (the word people use)
     head: Mapping[str, Any] | None = None, beside: Sequence[str] = (), outputs: Outputs = "each",
-    on_unfit: OnUnfit | None = None, shape: Shape | None = None,
+    on_unfit: OnUnfit | None = None, shape: Shape | None = None, on_row: Callable[[int], None] = lambda _: None,
 ) -> int:  # fmt: skip
     """Writes the records and returns how many rows stand in the file.
 
     head: of Natural Instructions, the task's fields before its instances. beside: columns that go along, in order.
     outputs: what becomes of a record with several answers, where the format takes one. on_unfit(record, why) is told
     of records that do not fit; without it the first one raises `Unfit`. shape: what a `survey` of the same records said;
-    without it rows come in their order, each in the form that is the shortest for it.
+    without it rows come in their order, each in the form that is the shortest for it. on_row(number) is told for each
+    row of the file, in its order, which of the records (from 0) it was made of.
     """
-    rows = _rows(format, records, shape or Shape(), beside=beside, outputs=outputs, on_unfit=on_unfit)
+    rows = _rows(format, records, shape or Shape(), beside=beside, outputs=outputs, on_unfit=on_unfit, on_row=on_row)
     if format.suffix == "json":
         return _natural(out, rows, head or {})
     if format.suffix == "parquet":
@@ -49,10 +50,10 @@ def write_file(
 
 def _rows(
     format: Format, records: Iterable[Record], shape: Shape, *, beside: Sequence[str], outputs: Outputs,  # noqa: A002
-    on_unfit: OnUnfit | None,
+    on_unfit: OnUnfit | None, on_row: Callable[[int], None],
 ) -> Iterator[Json]:  # fmt: skip
     begun = False
-    for record in ordered(several(format, records, outputs), shape):
+    for (number, _), record in ordered(several(format, records, outputs), shape):
         try:
             row = format.write(fitted(record, shape))
         except Unfit as why:
@@ -62,6 +63,7 @@ def _rows(
             continue
         if not begun:
             row, begun = filled(row, shape), True
+        on_row(number)
         yield row | {name: record.beside.get(name) for name in beside}
 
 

@@ -120,12 +120,12 @@ def survey(
     return found.shape()
 
 
-def ordered(rows: Iterable[tuple[Place, Record]], shape: Shape) -> Iterator[Record]:
+def ordered(rows: Iterable[tuple[Place, Record]], shape: Shape) -> Iterator[tuple[Place, Record]]:
     """The rows, those that go first before the others."""
-    yield from shape.first.values()
+    yield from shape.first.items()
     for place, record in rows:
         if place not in shape.first:
-            yield record
+            yield place, record
 
 
 def filled(row: Json, shape: Shape) -> Json:
