@@ -1,7 +1,7 @@
 """Parts: the Parquet files of collections and versions in the storage, sorted by key and named by their content."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -12,14 +12,20 @@ from curation.datasets.rows import BATCH, GROUP_ROWS, REPEATING, SCHEMA, TAUGHT,
 from curation.datasets.rows import records as recorded
 from curation.formats.training import Record
 
+LATER = "tools"  # a column that parts have only where a row fills it; it comes last
+
+Rows = TypeVar("Rows", pa.RecordBatch, pa.Table)
 Part = Mapping[str, Any]  # {path, sha256, rows, bytes, first, last}
 
 
 def save(folder: str, table: pa.Table) -> dict[str, Any]:
     """One part of rows that are sorted by key. The same rows give the same file on every machine."""
+    whole = table.cast(SCHEMA)
+    if whole.column(LATER).null_count == whole.num_rows:
+        whole = whole.drop_columns([LATER])
     with storage.ByContent(folder, "parquet") as file:
         pq.write_table(
-            table.cast(SCHEMA), file, compression="zstd", compression_level=1, row_group_size=GROUP_ROWS,
+            whole, file, compression="zstd", compression_level=1, row_group_size=GROUP_ROWS,
             use_dictionary=[name for name in REPEATING if name != "tags"], write_statistics=["key"], store_schema=False,
         )  # fmt: skip
     keys = table.column("key")
@@ -42,11 +48,18 @@ def batches(
     for part in parts:
         with opened(part) as file:
             for batch in file.iter_batches(batch_size=size, columns=names, use_threads=False):
-                found = batch
+                found = _whole(batch, names)
                 if split is not None:
-                    found = batch.filter(pc.equal(batch.column("split"), split))
+                    found = found.filter(pc.equal(found.column("split"), split))
                 if found.num_rows:
                     yield found
+
+
+def _whole(found: Rows, names: Sequence[str] | None) -> Rows:
+    """With the column that the part does not have."""
+    if LATER in found.schema.names or (names is not None and LATER not in names):
+        return found
+    return found.append_column(SCHEMA.field(LATER), pa.nulls(found.num_rows, SCHEMA.field(LATER).type))
 
 
 def rows(parts: Sequence[Part], split: str | None = None) -> Iterator[Row]:
@@ -78,7 +91,7 @@ def one(parts: Sequence[Part], key: str) -> Row | None:
             continue
         with opened(part) as file:
             for number in _groups(file, key, key, inclusive=True):
-                table = file.read_row_group(number, use_threads=False)
+                table = _whole(file.read_row_group(number, use_threads=False), None)
                 found = table.filter(pc.equal(table.column("key"), key))
                 if found.num_rows:
                     return next(unpack(found))
@@ -93,10 +106,8 @@ def between(part: Part, low: str, high: str, columns: Sequence[str] | None = Non
             starts.append(at)
             at += file.metadata.row_group(number).num_rows
         for number in _groups(file, low, high):
-            yield (
-                starts[number],
-                file.read_row_group(number, columns=list(columns) if columns else None, use_threads=False),
-            )
+            names = list(columns) if columns else None
+            yield starts[number], _whole(file.read_row_group(number, columns=names, use_threads=False), names)
 
 
 def _groups(file: pq.ParquetFile, low: str, high: str, inclusive: bool = False) -> Iterator[int]:

@@ -11,6 +11,7 @@ from django.db.models import Count, Exists, OuterRef, Q
 
 from curation import freezing, gathering, parts
 from curation.content import parts_of, render
+from curation.content.jsontext import dumps
 from curation.datasets.comparing import Difference, differences
 from curation.datasets.licences import conflicts
 from curation.datasets.recipe import nested, parse
@@ -240,7 +241,8 @@ def _entry(before: DatasetVersion, after: DatasetVersion, one: Difference) -> di
 def _labelled(row: Row) -> Iterator[tuple[str, str]]:
     """Parts with labels that tell several outputs or turns apart."""
     seen: dict[str, int] = {}
-    said = [*parts_of(row.content), ("Chosen", row.chosen or ""), ("Rejected", row.rejected or "")]
+    said = [*parts_of(row.content), ("Chosen", row.chosen or ""), ("Rejected", row.rejected or ""),
+            ("Tools", dumps(row.tools) if row.tools else "")]  # fmt: skip
     for label, text in said:
         if text:
             seen[label] = seen.get(label, 0) + 1

@@ -149,7 +149,7 @@ def _after(text: str | None) -> str:
 def row_out(row: Row) -> dict[str, Any]:
     names = (
         "key", "revision", "split", "origin", "source", "licence", "language", "tags", "day", "agreement", "chosen", "rejected",
-        "desirable", "answer", "lineage",
+        "desirable", "tools", "answer", "lineage",
     )  # fmt: skip
     return {name: getattr(row, name) for name in names} | {"content": dump(row.content)}
 

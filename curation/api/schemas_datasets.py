@@ -137,6 +137,7 @@ class RowOut(Schema):
     chosen: str | None
     rejected: str | None
     desirable: bool | None
+    tools: list[dict[str, Any]]
     answer: dict[str, Any] | None
     lineage: dict[str, Any]
 

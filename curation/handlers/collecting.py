@@ -9,8 +9,9 @@ from config import storage, uploads
 from curation import collecting
 from curation.actions.collections import IMPORT
 from curation.audit import audit
-from curation.content import Mapping, contents
-from curation.datasets.rows import Row
+from curation.content import Mapping, contents, row_dicts
+from curation.datasets.rows import Row, tools_in
+from curation.formats.training import Json
 from curation.importing import KB, Reading
 from curation.keys import KeyLedger
 from curation.models import Collection
@@ -19,6 +20,7 @@ from jobs.models import Job, Step
 from jobs.registry import Kind, PassPlan, StepPlan, register
 
 MAX_BAD = 0.1
+TOOLS = "tools"
 LICENCES, LANGUAGES = ("licence", "license"), ("language", "lang")
 
 uploads.OWNERS.append(lambda path: Collection.objects.filter(path=path, deleted_at=None).exclude(path="").exists())
@@ -69,13 +71,21 @@ def _rows(found: Collection, reading: Reading, ledger: KeyLedger) -> Iterator[Ro
         table, keys = good.checked.table, ledger.claim(good.checked.keys)
         licences, languages = (_column(table, names) for names in (LICENCES, LANGUAGES))
         said = contents(table, reading.mapping)
-        facts = zip(said, keys, good.checked.sources.to_pylist(), good.lines, licences, languages, strict=True)
-        for content, key, source, line, licence, language in facts:
+        sources = good.checked.sources.to_pylist()
+        facts = zip(said, keys, sources, good.lines, licences, languages, _tools(table), strict=True)
+        for content, key, source, line, licence, language, tools in facts:
             yield Row(
                 key=f"{found.space}/{key}", content=content, origin=found.space, source=(source or "")[:255],
-                licence=licence or found.licence, language=language, day=day,
+                licence=licence or found.licence, language=language, day=day, tools=tools,
                 lineage={"collection": found.pk, "file": reading.name, "line": int(line), "key": key},
             )  # fmt: skip
+
+
+def _tools(table: Any) -> list[tuple[Json, ...]]:
+    """The schemas of tools beside chats; a column of that name that holds something else is none."""
+    if TOOLS not in table.column_names:
+        return [()] * table.num_rows
+    return [tools_in(row[TOOLS]) for row in row_dicts(table, [TOOLS])]
 
 
 def _column(table: Any, names: tuple[str, ...]) -> list[str]:

@@ -6,7 +6,7 @@ from django.db import transaction
 
 from config.faults import Fault
 from curation.actions import collections
-from curation.datasets.rows import Row
+from curation.datasets.rows import Row, tools_in
 from curation.models import Collection, User
 from jobs import actions as jobs
 from jobs.models import Job
@@ -46,6 +46,7 @@ def rows(run: Run, made: Collection, top: int) -> Iterator[Row]:
         yield Row(
             key=f"{made.space}/{key}", content=content, origin=made.space, source=(row[store.SOURCE] or "")[:255],
             licence=licence or row[picked.HUB].get("licence", "") or made.licence, language=language, day=day,
+            tools=tools_in(row.get("tools")),
             lineage=origin | row[picked.HUB]
             | {"rank": row[picked.RANK], "score": row[picked.SCORE], "key": key, "collection": made.pk},
         )  # fmt: skip

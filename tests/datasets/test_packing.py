@@ -4,6 +4,7 @@ import hashlib
 import io
 import json
 import zipfile
+from dataclasses import replace
 
 import pyarrow.parquet as pq
 import pytest
@@ -13,8 +14,8 @@ from config.faults import Fault
 from curation import collecting, packing, queries_datasets
 from curation.actions import collections
 from curation.actions import datasets as actions
-from curation.content import Content, Message, render
-from curation.datasets.rows import Row
+from curation.content import Content, Mapping, Message, render
+from curation.datasets.rows import Row, pack
 from curation.formats.training import TRAINING, read_file
 from curation.models import AuditEvent, DatasetExport
 from jobs.runner import run_job
@@ -166,6 +167,55 @@ def test_each_row_of_a_file_is_found_by_its_provenance_and_back(cast, tmp_path, 
     assert found == {(name, place) for name, records in rows.items() for place in range(len(records))}
     assert gone > 0 or kind in ("csv", "parquet", "kto")
     assert wrote.unfit >= gone
+
+
+TOOL = {
+    "type": "function",
+    "function": {"name": "add", "parameters": {"type": "object", "properties": {"b": {"type": "number"}, "a": {}}}},
+}
+
+
+def called(team):
+    """A frozen version of a file of chats, every third of which may call a tool."""
+    lines = [
+        {"id": f"r{n:02d}", "messages": [{"role": "user", "content": f"{n}+1?"}, {"role": "assistant", "content": f"{n}."}]}
+        | ({"tools": [TOOL] if n % 2 else json.dumps([TOOL])} if n % 3 == 0 else {})
+        for n in range(12)
+    ]  # fmt: skip
+    with storage.writing("uploads/called.jsonl") as file:
+        file.write("\n".join(map(json.dumps, lines)).encode())
+    held = collections.of_file(team=team, by=None, name="Called", file="called.jsonl", path="uploads/called.jsonl")
+    held = collections.start_import(collection=held, by=None, mapping=Mapping.from_dict(held.mapping))
+    run_job(held.job)
+    assert held.job.__class__.objects.get(pk=held.job_id).state == "succeeded"
+    return made.frozen(
+        made.dataset(team, {"kind": "collection", "id": held.pk}, name="Called", splits={"shares": {"all": 1.0}})
+    )
+
+
+@pytest.mark.parametrize("kind", ["messages", "sharegpt", "prompt_completion", "csv", "parquet"])
+def test_tools_of_a_file_go_out_with_its_chats(cast, tmp_path, kind):
+    """In the order of their fields, which chat templates write into the prompt."""
+    version = called(cast.team)
+    packing.write_folder(version, kind, tmp_path)
+    with next(tmp_path.glob("all.*")).open("rb") as file:
+        found = list(read_file(file, TRAINING[kind]))
+    assert {one.content.messages[0].text for one in found if one.tools} == {"0+1?", "3+1?", "6+1?", "9+1?"}
+    assert {json.dumps(one.tools) for one in found if one.tools} == {json.dumps([TOOL])}
+
+
+def test_tools_are_of_what_is_learned_from(cast):
+    version = called(cast.team)
+    again = made.frozen(made.dataset(cast.team, {"kind": "version", "id": version.pk}, name="Again"))
+    [one] = [row for row in packing.rows_of(again) if row.key.endswith("/r03")]
+    assert one.tools == (TOOL,)
+    sha = {bool(tools): pack([replace(one, tools=tools)]).column("sha")[0].as_py() for tools in ((), (TOOL,))}
+    assert sha[True] != sha[False]
+    other = Row("t1/a", Content("single", "Ask.", "", ("Said.",)), desirable=True)
+    assert pack([other]).column("sha")[0].as_py().hex() == UNTOOLED
+
+
+UNTOOLED = "643e18c1fa51284dd192d41025989702d3d532005cf69d88bb3167af7fbf8640"  # what this row had before rows had tools
 
 
 def test_natural_instructions_leave_out_no_origin_however_many_there_are(cast, tmp_path):

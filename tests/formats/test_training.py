@@ -73,14 +73,17 @@ def singles(draw, outputs=1):
 
 
 contents = singles() | chats()
+tools = st.sampled_from([(), ({"type": "function"},)])
 FITTING = {
     "alpaca": st.builds(Record, content=singles() | chats(tools=False)),
-    "messages": st.builds(Record, content=contents, tools=st.sampled_from([(), ({"type": "function"},)])),
-    "sharegpt": st.builds(Record, content=contents, tools=st.sampled_from([(), ({"type": "function"},)])),
-    "prompt_completion": st.builds(Record, content=contents),
+    "messages": st.builds(Record, content=contents, tools=tools),
+    "sharegpt": st.builds(Record, content=contents, tools=tools),
+    "prompt_completion": st.builds(Record, content=contents, tools=tools),
     "natural_instructions": st.builds(Record, key=said, content=singles(outputs=3)),
-    "preference": st.builds(Record, content=contents, chosen=st.just("good"), rejected=text.filter(lambda t: t != "good")),
-    "kto": st.builds(Record, content=contents, desirable=st.booleans()),
+    "preference": st.builds(
+        Record, content=contents, chosen=st.just("good"), rejected=text.filter(lambda t: t != "good"), tools=tools
+    ),
+    "kto": st.builds(Record, content=contents, desirable=st.booleans(), tools=tools),
     "csv": st.builds(Record, key=said, content=singles(outputs=3) | chats(), desirable=st.sampled_from([None, True, False])),
     "parquet": st.builds(
         Record, key=said, content=singles(outputs=3) | chats(), chosen=st.none() | text, rejected=st.none() | text,
@@ -111,6 +114,8 @@ def test_what_is_written_is_read_back_to_the_same_row(name, data):
     assert count == len(records) == len(found)
     fmt = TRAINING[name]
     assert [row_of(fmt, one) for one in found] == [row_of(fmt, one) for one in records]
+    if "tools" in fmt.columns:
+        assert [one.tools for one in found] == [one.tools for one in records]
     assert there_and_back(name, records)[1] == raw, "the same records give the same bytes"
 
 

@@ -14,15 +14,15 @@ class Kto:
     title: ClassVar[str] = "KTO"
     summary: ClassVar[str] = "TRL's KTOTrainer: answers with a thumb up or down."
     suffix: ClassVar[str] = "jsonl"
-    columns: ClassVar[tuple[str, ...]] = ("prompt", "completion", "label")
+    columns: ClassVar[tuple[str, ...]] = ("prompt", "completion", "label", "tools")
     _pair = PromptCompletion()
 
     def write(self, record: Record) -> Json:
         if record.desirable is None:
             raise Unfit("label", "is missing: nobody said whether the answer is good")
         row = self._pair.write(record)
-        row.pop("tools", None)
-        return row | {"label": record.desirable}
+        tools = {"tools": row.pop("tools")} if "tools" in row else {}
+        return row | {"label": record.desirable} | tools
 
     def read(self, row: Mapping[str, Any]) -> Record:
         label = row.get("label")
@@ -30,5 +30,5 @@ class Kto:
             raise Unfit("label", "must be true or false" if "label" in row else "is missing")
         found = self._pair.read({name: value for name, value in row.items() if name != "label"})
         return Record(
-            content=found.content, desirable=label, beside=rest_of(row, *self.columns),
+            content=found.content, desirable=label, tools=found.tools, beside=rest_of(row, *self.columns),
         )  # fmt: skip

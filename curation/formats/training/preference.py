@@ -5,7 +5,7 @@ from typing import Any, ClassVar
 
 from curation.content import Content
 from curation.formats.training.base import Json, Record, Unfit, list_of, rest_of, text_of
-from curation.formats.training.chat import chat, prompt_turns
+from curation.formats.training.chat import chat, prompt_turns, tools_of
 
 
 class Preference:
@@ -18,7 +18,7 @@ class Preference:
     title: ClassVar[str] = "Preference pairs"
     summary: ClassVar[str] = "TRL's DPOTrainer and reward trainers: a prompt with a chosen and a rejected answer."
     suffix: ClassVar[str] = "jsonl"
-    columns: ClassVar[tuple[str, ...]] = ("prompt", "chosen", "rejected")
+    columns: ClassVar[tuple[str, ...]] = ("prompt", "chosen", "rejected", "tools")
 
     def write(self, record: Record) -> Json:
         if record.chosen is None or record.rejected is None:
@@ -26,19 +26,20 @@ class Preference:
         if record.chosen == record.rejected:
             raise Unfit("rejected", "equals the chosen answer")
         content = record.content
-        if content.kind == "single" and not content.system and not record.turns:
+        if content.kind == "single" and not (content.system or record.turns or record.tools):
             asked = "\n\n".join(part for part in (content.instruction, content.input) if part)
             return {"prompt": asked, "chosen": record.chosen, "rejected": record.rejected}
         return {
             "prompt": prompt_turns(record),
             "chosen": [{"role": "assistant", "content": record.chosen}],
             "rejected": [{"role": "assistant", "content": record.rejected}],
+            **({"tools": list(record.tools)} if record.tools else {}),
         }
 
     def read(self, row: Mapping[str, Any]) -> Record:
         beside = rest_of(row, *self.columns)
         if isinstance(row.get("chosen"), str):
-            asked, chosen, rejected = (text_of(row, name) for name in self.columns)
+            asked, chosen, rejected = (text_of(row, name) for name in ("prompt", "chosen", "rejected"))
             return Record(content=Content("single", asked), chosen=chosen, rejected=rejected, beside=beside)
         chosen_turns, rejected_turns = list_of(row, "chosen"), list_of(row, "rejected")
         if row.get("prompt") is None:  # the implicit form: what both chats share was asked
@@ -52,6 +53,7 @@ class Preference:
             content=content,
             chosen=_said(chosen_turns, "chosen"),
             rejected=_said(rejected_turns, "rejected"),
+            tools=tools_of(row),
             beside=beside,
         )
 

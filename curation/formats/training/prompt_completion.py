@@ -19,7 +19,7 @@ class PromptCompletion:
 
     def write(self, record: Record) -> Json:
         content = record.content
-        if content.kind == "single" and not content.system and not record.turns:
+        if content.kind == "single" and not (content.system or record.turns or record.tools):
             asked = "\n\n".join(part for part in (content.instruction, content.input) if part)
             return {"prompt": asked, "completion": answer_of(record)}
         said = _answer(record)

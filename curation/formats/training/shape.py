@@ -94,7 +94,7 @@ class Surveyor:
                 self.first[number, answer] = one
 
     def shape(self) -> Shape:
-        turns = "chat" in self.seen or "system" in self.seen
+        turns = bool(self.seen & {"chat", "system", "tools:list"})
         columns = tuple(name for name in self.format.columns if name in self.columns)
         return Shape(columns, turns, "calls" in self.seen, self.first)
 
