@@ -105,7 +105,8 @@ def trl(folder, counts):
     pairs = list(loaded(folder, "preference", counts["preference"])["train"].select(range(SOME)))
     for row in pairs:  # the implicit prompt: what both answers begin with
         implicit = {key: row["prompt"] + row[key] for key in ("chosen", "rejected")}
-        need(tools.extract_prompt(implicit) == row, "another prompt is taken out of", implicit)
+        wanted = {key: row[key] for key in ("prompt", "chosen", "rejected")}
+        need(tools.extract_prompt(implicit) == wanted, "another prompt is taken out of", implicit)
     unpaired = tools.unpair_preference_dataset(loaded(folder, "preference", counts["preference"])["test"])
     need(len(unpaired) == 2 * counts["preference"]["test.jsonl"], "not two rows a pair:", len(unpaired))
     for row in loaded(folder, "sharegpt", counts["sharegpt"])["test"].select(range(SOME)):
