@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
+import yaml
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -278,6 +279,18 @@ def test_companions_name_the_files_and_their_columns():
     assert info["ours_test"]["columns"] == {"messages": "conversations", "system": "system"}
     assert 'path: "train.jsonl"' in made["axolotl.yml"]
     assert companions("csv", "ours", {"train": "train.csv"}, {"train": shape_of("csv", PLAIN)}) == {}
+
+
+@pytest.mark.parametrize(("splits", "learnt"), [(("fit", "held"), "fit"), (("test", "train"), "train")])
+def test_the_first_split_is_the_one_to_train_on_where_none_is_called_so(splits, learnt):
+    shapes = together({split: shape_of("alpaca", PLAIN) for split in splits})
+    made = companions("alpaca", "ours", {split: f"{split}.jsonl" for split in splits}, shapes)
+    info = {name: one["file_name"] for name, one in json.loads(made["dataset_info.json"]).items()}
+    [other] = set(splits) - {learnt}
+    assert info == {"ours": f"{learnt}.jsonl", f"ours_{other}": f"{other}.jsonl"}
+    [found] = yaml.safe_load(made["axolotl.yml"])["datasets"]
+    assert found == {"path": f"{learnt}.jsonl", "ds_type": "json", "type": "alpaca"}
+    assert companions("alpaca", "ours", {}, {}) == {}
 
 
 def test_llama_factory_is_told_of_pairs_only_where_they_are_texts():

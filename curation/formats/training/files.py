@@ -159,24 +159,23 @@ def companions(
 ) -> dict[str, str]:
     """Files for the programs that train: `dataset_info.json` of LLaMA-Factory and a piece of an Axolotl config.
 
-    `files`: path of each split ("train" first); `shapes`: of the same splits. Empty for formats that neither reads.
+    `files`: path of each split; the one to train on is `train`, or else the first; `shapes`: of the same splits. Empty
+    for formats that neither reads.
     """
     made: dict[str, str] = {}
+    learnt = "train" if "train" in files else next(iter(files), "")
     info = {
-        name if split == "train" else f"{name}_{split}": {"file_name": path} | facts
+        name if split == learnt else f"{name}_{split}": {"file_name": path} | facts
         for split, path in files.items()
         if (facts := _llama_factory(format, shapes[split]))
     }
     if info:
         made["dataset_info.json"] = json.dumps(info, indent=2, ensure_ascii=False) + "\n"
-    if format in AXOLOTL:
-        lines = ["datasets:"]
-        for path in (path for split, path in files.items() if split == "train"):
-            lines += [
-                f"  - path: {json.dumps(path)}",
-                "    ds_type: json",
-                *(f"    {line}" for line in AXOLOTL[format]),
-            ]
+    if format in AXOLOTL and files:
+        lines = [
+            "datasets:", f"  - path: {json.dumps(files[learnt])}", "    ds_type: json",
+            *(f"    {line}" for line in AXOLOTL[format]),
+        ]  # fmt: skip
         made["axolotl.yml"] = "\n".join(lines) + "\n"
     return made
 
