@@ -248,6 +248,23 @@ def test_the_implicit_form_of_preferences_is_read():
     assert (found.content.messages[0].text, found.chosen, found.rejected) == ("2+2?", "4", "5")
 
 
+@pytest.mark.parametrize(
+    ("chosen", "rejected", "parts"),
+    [
+        ("The sky is blue.", "The sky is green.", ("The sky is", " blue.", " green.")),
+        ("Q: 2+2?\nA: 4", "Q: 2+2?\nA: five", ("Q: 2+2?\nA:", " 4", " five")),
+        ("Yes", "No", ("", "Yes", "No")),
+        ("Yes", "Yes, but", ("Yes", "", ", but")),
+    ],
+)
+def test_whole_texts_without_a_prompt_are_taken_apart_where_they_differ(chosen, rejected, parts):
+    found = TRAINING["preference"].read({"chosen": chosen, "rejected": rejected, "id": 7})
+    assert (found.content.instruction, found.chosen, found.rejected, found.beside["id"]) == (*parts, 7)
+    assert TRAINING["preference"].write(found) == dict(zip(("prompt", "chosen", "rejected"), parts, strict=True))
+    with pytest.raises(Unfit, match="rejected is missing"):
+        TRAINING["preference"].read({"chosen": chosen})
+
+
 def test_a_file_of_natural_instructions_has_its_head_first():
     head = {"Definition": ["Translate."], "Positive Examples": []}
     raw = there_and_back("natural_instructions", [ONE], head=head)[1]

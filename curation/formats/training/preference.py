@@ -11,7 +11,7 @@ from curation.formats.training.chat import chat, prompt_turns, tools_of
 class Preference:
     """prompt, chosen, rejected: texts of a single row; lists of messages of a chat, or where there is system text.
 
-    `read` also takes the implicit form, in which `chosen` and `rejected` are whole chats that begin alike.
+    `read` also takes the implicit form, in which `chosen` and `rejected` are whole chats, or whole texts, that begin alike.
     """
 
     name: ClassVar[str] = "preference"
@@ -39,8 +39,14 @@ class Preference:
     def read(self, row: Mapping[str, Any]) -> Record:
         beside = rest_of(row, *self.columns)
         if isinstance(row.get("chosen"), str):
-            asked, chosen, rejected = (text_of(row, name) for name in ("prompt", "chosen", "rejected"))
-            return Record(content=Content("single", asked), chosen=chosen, rejected=rejected, beside=beside)
+            chosen, rejected = text_of(row, "chosen"), text_of(row, "rejected")
+            if row.get("prompt") is None:
+                asked = _shared(chosen, rejected)
+                chosen, rejected = chosen[len(asked) :], rejected[len(asked) :]
+            else:
+                asked = text_of(row, "prompt")
+            content = Content("single", asked)
+            return Record(content=content, chosen=chosen, rejected=rejected, tools=tools_of(row), beside=beside)
         chosen_turns, rejected_turns = list_of(row, "chosen"), list_of(row, "rejected")
         if row.get("prompt") is None:  # the implicit form: what both chats share was asked
             if chosen_turns[:-1] != rejected_turns[:-1]:
@@ -56,6 +62,12 @@ class Preference:
             tools=tools_of(row),
             beside=beside,
         )
+
+
+def _shared(one: str, other: str) -> str:
+    """What both texts begin with, but for a space at its end: so TRL takes the prompt out of them."""
+    differ = (n for n, (a, b) in enumerate(zip(one, other, strict=False)) if a != b)
+    return one[: next(differ, min(len(one), len(other)))].removesuffix(" ")
 
 
 def _said(turns: Any, place: str) -> str:
