@@ -58,13 +58,13 @@ calls = st.builds(
 
 @st.composite
 def chats(draw, tools=True):
-    """User and assistant in turns, the last an answer; sometimes a tool is called in between."""
+    """User and assistant in turns, the last an answer; sometimes a tool is called in between, and answers are empty."""
     turns = []
     for _ in range(draw(st.integers(1, 3))):
         turns.append(Message("user", draw(text)))
         if tools and draw(st.booleans()):
             turns += [Message("assistant", "", draw(calls)), Message("tool", draw(text))]
-        turns.append(Message("assistant", draw(said)))
+        turns.append(Message("assistant", draw(text)))
     return Content("chat", messages=tuple(turns), system=draw(text))
 
 
