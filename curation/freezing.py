@@ -8,6 +8,7 @@ import hashlib
 import io
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -18,7 +19,7 @@ from numpy.typing import NDArray
 
 from config import storage
 from config.faults import Fault
-from curation import gathering, parts
+from curation import earlier, gathering, parts
 from curation.content import Content, load, render
 from curation.datasets import leakage
 from curation.datasets import recipe as recipes
@@ -160,7 +161,7 @@ def _save(place: str, held: list[pa.Table]) -> Json:
 
 
 def choose(version: DatasetVersion, gathered: Sequence[Json], told: Told) -> Json:
-    """Which candidates stay: {path, sha256, rows, edges, steps, short, sources}. Raises `Fault` dataset.empty."""
+    """Which candidates stay: {path, sha256, rows, edges, steps, short, sources, torn}. Raises `Fault` dataset.empty."""
     recipe = recipes.parse(version.recipe)
     known = [(one["source"], part) for one in gathered for part in one["parts"]]
     index = index_of(_facts(known, told), recipe.seed, categories_of(version))
@@ -175,13 +176,24 @@ def choose(version: DatasetVersion, gathered: Sequence[Json], told: Told) -> Jso
     for _, part in known:
         chosen.append(flags[at : at + part["rows"]])
         at += part["rows"]
+    files = [part for _, part in known]
+    edges = _edges(files, chosen)
+    told(len(flags))
+    moved, torn = earlier.moved(
+        splitting.parse(version.splits), earlier.versions(version),
+        (
+            (low, high, _within(files, chosen.__getitem__, low, high, ("key", "group")))
+            for low, high in pairwise(["", *edges, ""])
+        ), lambda: told(len(flags)),
+    )  # fmt: skip
     out = io.BytesIO()
-    np.savez(out, **{str(n): np.packbits(one) for n, one in enumerate(chosen)})  # type: ignore[arg-type]
+    bits = {str(n): np.packbits(one) for n, one in enumerate(chosen)}
+    np.savez(out, **bits, moved=moved.at, moved_to=moved.split)  # type: ignore[arg-type]
     with storage.ByContent(scratch(version), "npz") as file:
         file.write(out.getvalue())
     return {
         "path": file.path, "sha256": file.sha256, "rows": len(mixed.places), "steps": mixed.steps, "short": mixed.short,
-        "edges": _edges([part for _, part in known], chosen), "sources": sources,
+        "edges": edges, "sources": sources, "torn": torn,
     }  # fmt: skip
 
 
@@ -245,44 +257,47 @@ def _edges(known: Sequence[Json], chosen: Sequence[NDArray[np.bool_]]) -> list[s
 # --- 3: write ---
 
 
-def write(version: DatasetVersion, payload: Json, known: Sequence[Json], chosen: Json, earlier: Sequence[Json]) -> Json:
+def write(version: DatasetVersion, payload: Json, known: Sequence[Json], chosen: Json) -> Json:
     """One part of the version, by a range of keys: {part, counts}."""
     splits, low, high = splitting.parse(version.splits), payload["low"], payload["high"]
     bits = np.load(io.BytesIO(storage.read(chosen["path"], chosen["sha256"])), allow_pickle=False)
-    held = [SCHEMA.empty_table()]
-    for n, part in enumerate(known):
-        if part["last"] < low or (high and part["first"] >= high):
-            continue
-        flags = np.unpackbits(bits[str(n)], count=part["rows"]).astype(bool)
-        for start, table in parts.between(part, low, high):
-            keys = table.column("key")
-            keep = pc.greater_equal(keys, low)
-            if high:
-                keep = pc.and_(keep, pc.less(keys, high))
-            found = table.filter(pc.and_(keep, pa.array(flags[start : start + table.num_rows])))
-            if found.num_rows:
-                held.append(found.cast(SCHEMA))
-    table = pa.concat_tables(held)
+
+    def flags(n: int) -> NDArray[np.bool_]:
+        return np.unpackbits(bits[str(n)], count=known[n]["rows"]).astype(bool)
+
+    table = _within(known, flags, low, high, SCHEMA.names)
     table = table.take(pc.sort_indices(table.column("key")))
     groups = [
         group or key
         for group, key in zip(table.column("group").to_pylist(), table.column("key").to_pylist(), strict=True)
     ]
-    found = pa.array(splitting.assign(splits, groups), pa.string())
+    moved = splitting.Moved(bits["moved"], bits["moved_to"]) if "moved" in bits else None
+    found = pa.array(splitting.assign(splits, groups, moved), pa.string())
     table = table.set_column(table.schema.get_field_index("split"), "split", found)
-    table = splitting.keep_earlier(table, _earlier(earlier, low, high), list(splits.shares))
+    before = earlier.between(earlier.versions(version), low, high)
+    table = splitting.keep_earlier(table, before, list(splits.shares))
     return {"part": parts.save(folder(version), table), "counts": counts_of(table)}
 
 
-def _earlier(known: Sequence[Json], low: str, high: str) -> dict[str, str]:
-    """Splits of the rows of that range in the version before."""
-    made: dict[str, str] = {}
-    for part in known:
+def _within(
+    known: Sequence[Json], flags: Callable[[int], NDArray[np.bool_]], low: str, high: str, columns: Sequence[str]
+) -> pa.Table:
+    """The chosen candidates of a range of keys, as they lie in the parts."""
+    schema = pa.schema([SCHEMA.field(name) for name in columns])
+    held = [schema.empty_table()]
+    for n, part in enumerate(known):
         if part["last"] < low or (high and part["first"] >= high):
             continue
-        for _, table in parts.between(part, low, high, ("key", "split")):
-            made.update(zip(table.column("key").to_pylist(), table.column("split").to_pylist(), strict=True))
-    return made
+        mine = flags(n)
+        for start, table in parts.between(part, low, high, columns):
+            keys = table.column("key")
+            keep = pc.greater_equal(keys, low)
+            if high:
+                keep = pc.and_(keep, pc.less(keys, high))
+            found = table.filter(pc.and_(keep, pa.array(mine[start : start + table.num_rows])))
+            if found.num_rows:
+                held.append(found.select(columns).cast(schema))
+    return pa.concat_tables(held)
 
 
 def counts_of(table: pa.Table) -> Json:

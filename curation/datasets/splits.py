@@ -1,8 +1,8 @@
-"""Splits by stable hash: a row's split follows from its group, so it is the same in every version."""
+"""Splits by stable hash: a row's split follows from its group. Once it is in a version, it never changes."""
 
 import hashlib
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -93,19 +93,78 @@ def group_of(
     return key
 
 
-def assign(splits: Splits, groups: Sequence[str]) -> list[str]:
-    """The split of each group: its keyed hash against the running sum of the shares."""
-    names = list(splits.shares)
-    edges = np.cumsum(list(splits.shares.values()))
-    edges[-1] = 1.0
-    places = np.searchsorted(edges, _chance(splits.seed, groups), side="right")
-    return [names[place] for place in places]
+def assign(splits: Splits, groups: Sequence[str], moved: "Moved | None" = None) -> list[str]:
+    """The split of each group: its keyed hash against the running sum of the shares, unless its rows lie elsewhere."""
+    names, at = list(splits.shares), chances(splits, groups)
+    numbers = _hashed(splits, at)
+    if moved is not None and len(moved.at):
+        found = np.minimum(np.searchsorted(moved.at, at), len(moved.at) - 1)
+        numbers = np.where(moved.at[found] == at, moved.split[found], numbers)
+    return [names[number] for number in numbers]
 
 
-def _chance(seed: int, keys: Sequence[str]) -> NDArray[np.float64]:
+def chances(splits: Splits, groups: Sequence[str]) -> NDArray[np.float64]:
+    """float64[groups] in (0, 1): 53 bits of a hash, so it stands for the group too."""
     from selection.kernels.chance import chance
 
-    return chance(seed, keys, "split")
+    return chance(splits.seed, groups, "split")
+
+
+def _hashed(splits: Splits, at: NDArray[np.float64]) -> NDArray[np.int8]:
+    edges = np.cumsum(list(splits.shares.values()))
+    edges[-1] = 1.0
+    return np.searchsorted(edges, at, side="right").astype(np.int8)
+
+
+def numbered(splits: Splits, names: Sequence[str | None]) -> NDArray[np.int8]:
+    """int8[names]: the places of the splits, -1 for what is none of them."""
+    places: dict[str | None, int] = {name: number for number, name in enumerate(splits.shares)}
+    return np.array([places.get(name, -1) for name in names], np.int8)
+
+
+# --- what lies in a split stays in it ---
+
+Placed = tuple[NDArray[np.float64], NDArray[np.int8]]  # chances of the groups of some rows, and the rows' splits
+
+
+@dataclass(frozen=True, slots=True)
+class Moved:
+    """Groups with rows in another split than their hash says, because a row that was edited stayed where it was.
+
+    at: float64[n], ascending, their chances. split: int8[n], where their new rows go.
+    """
+
+    at: NDArray[np.float64]
+    split: NDArray[np.int8]
+
+
+def settle(splits: Splits, now: Iterable[Placed], before: Iterable[Iterable[Placed]]) -> tuple[Moved, int]:
+    """Where the groups of rows lie, of the new version first, then of the earlier ones, the newest first.
+
+    now: rows of the new version that have a split from before. Also returns how many groups lie in several splits now.
+    Where a group does, its new rows go by its hash, or to the first of its splits.
+    """
+    at, split, torn = _first(splits, now)
+    for version in before:
+        more, theirs, _ = _first(splits, version)
+        new = ~np.isin(more, at)
+        at, split = np.concatenate([at, more[new]]), np.concatenate([split, theirs[new]])
+    strange = np.flatnonzero(split != _hashed(splits, at))
+    order = strange[np.argsort(at[strange])]
+    return Moved(at[order], split[order]), torn
+
+
+def _first(splits: Splits, rows: Iterable[Placed]) -> tuple[NDArray[np.float64], NDArray[np.int8], int]:
+    """One split a group, and how many groups have several."""
+    found = list(rows)
+    at = np.concatenate([np.empty(0), *(one for one, _ in found)])
+    split = np.concatenate([np.empty(0, np.int8), *(one for _, one in found)])
+    del found
+    order = np.lexsort((split, split != _hashed(splits, at), at))
+    at, split = at[order], split[order]
+    first = np.diff(at, prepend=-1.0) != 0
+    other = ~first & (np.diff(split, prepend=np.int8(-1)) != 0)
+    return at[first], split[first], len(np.unique(at[other]))
 
 
 def keep_earlier(table: pa.Table, earlier: Mapping[str, str], names: Sequence[str]) -> pa.Table:

@@ -71,7 +71,7 @@ class FreezeKind(Kind):
             return freezing.choose(version, results(job, "gather"), beat.progress)
         if given["do"] == "write":
             known = [part for one in results(job, "gather") for part in one["parts"]]
-            made = freezing.write(version, given, known, results(job, "choose")[0], _earlier(version))
+            made = freezing.write(version, given, known, results(job, "choose")[0])
             beat.check()
             return made
         return _checked(version, job, beat)
@@ -106,17 +106,12 @@ def _before(version: DatasetVersion) -> DatasetVersion | None:
     return version.dataset.versions.filter(number__lt=version.number).exclude(sha256="").order_by("-number").first()
 
 
-def _earlier(version: DatasetVersion) -> list[dict[str, Any]]:
-    """Its parts: rows keep the splits that they had there."""
-    before = _before(version)
-    return before.parts if before is not None else []
-
-
 def _checked(version: DatasetVersion, job: Job, beat: Beat) -> dict[str, Any]:
     written, chosen = results(job, "write"), dict(results(job, "choose")[0])
     made = [one["part"] for one in written if one["part"]["rows"]]
     counts = freezing.merged(one["counts"] for one in written)
     said = freezing.check(made, beat.progress)
+    said["leakage"]["torn"] = chosen.get("torn", 0)
     before = _before(version)
     if before is not None:
         counts["since"] = {"version": before.number} | freezing.difference(before.parts, made)

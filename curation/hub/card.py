@@ -244,12 +244,14 @@ def _splits(facts: Facts, layout: Layout) -> str:
     leakage = facts.manifest.get("leakage") or {}
     group = (facts.manifest.get("splits") or {}).get("group", "prompt")
     said = f"## Splits\n\n{_table(('split', 'rows', 'files'), rows)}\nA row's split follows from a hash"
-    said += ", so it is the same in every version" if group == "row" else f" of its {line(group)}, so it is the same in every version and what belongs together stays together"  # fmt: skip  # noqa: E501
+    said += ", and no later version changes it" if group == "row" else f" of its {line(group)}, and no later version changes it. Rows of one {line(group)} are in one split, unless they came together by an edit after their splits were fixed"  # fmt: skip  # noqa: E501
     if len(rows) > 1 and leakage:
         said += (
             f". {_rows(leakage.get('exact', 0))} stand word for word in two splits, {leakage.get('near', 0):,} nearly "
             f"(at least {100 * float(leakage.get('threshold', 0.8)):.0f} % of their word 3-grams)"
         )
+    if torn := leakage.get("torn"):
+        said += f". {'1 group lies' if torn == 1 else f'{torn:,} groups lie'} in two splits or more since such an edit"
     if layout.unfit:
         said += f". {_rows(layout.unfit)} of the version do not fit this format; `run.json` says why"
     return said + ".\n"

@@ -2,6 +2,7 @@
 
 import pytest
 from django.db import DatabaseError, transaction
+from django.urls import reverse
 
 from config.faults import Fault
 from curation import parts
@@ -57,6 +58,74 @@ def test_a_row_never_changes_its_split(cast):
     after = {row.key: row.split for row in parts.rows(second.parts)}
     assert len(after) == 90
     assert {key: after[key] for key in before} == before
+
+
+HALVES = {"shares": {"train": 0.5, "test": 0.5}, "group": "prompt"}
+
+
+def splits_in(version):
+    return {row.key.rpartition("/")[2]: row.split for row in parts.rows(version.parts)}
+
+
+def asked(task, key, text):
+    """The example of that key gets this input."""
+    found = task.examples.get(key=key)
+    Example.objects.filter(pk=found.pk).update(content=found.content | {"input": text}, revision=found.revision + 1)
+
+
+def test_a_row_that_was_away_for_a_version_comes_back_to_its_split(cast):
+    task = made.task(cast.team, 20)
+    dataset = made.dataset(cast.team, made.source(task), splits=HALVES)
+    before = splits_in(made.frozen(dataset))
+    away = [f"letter-{n}" for n in range(12)]
+    task.examples.filter(key__in=away).update(state="rejected")
+    assert not set(splits_in(made.frozen(dataset))) & set(away)
+    task.examples.filter(key__in=away).update(state="accepted")
+    for key in away:
+        asked(task, key, f"Another letter, {key}.")
+    assert splits_in(made.frozen(dataset)) == before
+
+
+def test_a_new_row_goes_where_the_rows_of_its_group_are(cast):
+    task = made.task(cast.team, 20)
+    dataset = made.dataset(cast.team, made.source(task), splits=HALVES)
+    before = splits_in(made.frozen(dataset))
+    # Each gets a prompt of its own, which is the prompt of a new row as well: half of them hash elsewhere.
+    for n in range(20):
+        asked(task, f"letter-{n}", f"The same letter {n}.")
+    made.more(task, 20, start=20)
+    for n in range(20):
+        asked(task, f"letter-{20 + n}", f"The same letter {n}.")
+    version = made.frozen(dataset)
+    after = splits_in(version)
+    assert {f"letter-{n}": after[f"letter-{20 + n}"] for n in range(20)} == before
+    assert version.leakage["torn"] == version.leakage["exact"] == 0
+    # And where all rows of a group went away, a new one goes where they were.
+    task.examples.filter(key__in=[f"letter-{n}" for n in range(40)]).update(state="rejected")
+    made.more(task, 21, start=40)
+    for n in range(20):
+        asked(task, f"letter-{40 + n}", f"The same letter {n}.")
+    later = splits_in(made.frozen(dataset))
+    assert {f"letter-{n}": later[f"letter-{40 + n}"] for n in range(20)} == before
+
+
+def test_a_group_that_an_edit_tears_is_counted_and_told(cast, as_):
+    task = made.task(cast.team, 20)
+    dataset = made.dataset(cast.team, made.source(task), splits=HALVES)
+    first = made.frozen(dataset)
+    before = splits_in(first)
+    assert first.leakage["torn"] == 0
+    train, test = (next(key for key, split in before.items() if split == name) for name in ("train", "test"))
+    asked(task, train, task.examples.get(key=test).content["input"])
+    version = made.frozen(dataset)
+    assert splits_in(version) == before
+    assert version.leakage["torn"] == version.manifest["leakage"]["torn"] == 1
+    page = as_("curator").get(version.get_absolute_url()).content.decode()
+    assert "1 group lies in two splits or more" in page
+    assert (
+        "1 group lies in two splits or more"
+        in as_("curator").get(reverse("dataset_card", args=[dataset.pk])).content.decode()
+    )
 
 
 def test_a_frozen_version_cannot_be_changed_by_anyone(cast):
