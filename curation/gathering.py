@@ -32,7 +32,7 @@ SELECT e.id, coalesce(a.ids, '{}'), coalesce(a.people, 0), r.annotation_id
 FROM unnest(%s::bigint[]) AS e(id)
 LEFT JOIN LATERAL (
   SELECT array_agg(id ORDER BY id) AS ids, count(DISTINCT annotator_id) AS people
-  FROM curation_annotation WHERE example_id = e.id AND state = 'submitted') a ON true
+  FROM curation_annotation WHERE example_id = e.id AND state IN ('submitted', 'accepted', 'declined')) a ON true
 LEFT JOIN LATERAL (
   SELECT annotation_id FROM curation_revision WHERE example_id = e.id AND why = 'accepted'
   ORDER BY number DESC LIMIT 1) r ON true

@@ -8,7 +8,17 @@ from django.urls import reverse
 
 from curation import gathering, parts
 from curation.datasets.rows import Row
-from curation.models import Annotation, Candidate, Collection, DatasetVersion, Example, ModelRequest, Task, Team
+from curation.models import (
+    Annotation,
+    Candidate,
+    Collection,
+    DatasetVersion,
+    Example,
+    Generation,
+    RequestUse,
+    Task,
+    Team,
+)
 from curation.origins import LINKS, Link
 
 SHOWN = 20
@@ -22,8 +32,10 @@ def back(team: Team, row: Row) -> list[Link]:
     for name, told in LINKS.items():
         if lineage.get(name) is not None:
             links += told(team.pk, lineage)
-    if lineage.get("passage"):
-        links.append(Link("Passage", str(lineage["passage"])[:400]))
+    if passage := lineage.get("passage"):
+        links.append(
+            Link("Passage", ", ".join(map(str, passage))[:400] if isinstance(passage, list) else str(passage)[:400])
+        )
     if lineage.get("file"):
         line = lineage.get("line")
         links.append(Link("File", str(lineage["file"]), note=f"line {line:,}" if type(line) is int else ""))
@@ -59,18 +71,35 @@ def _candidate(team: Team, lineage: Any) -> list[Link]:
     pk, run = lineage.get("candidate"), lineage.get("generation")
     if type(run) is not int:
         return []
-    there = Candidate.objects.filter(pk=pk, generation=run, generation__task__team=team).exists()
     note = f"{lineage.get('generator', '')}, {lineage.get('model', '')}, seed {lineage.get('seed', 0)}"
-    return [Link("Generation", f"number {run}", "", note if there else f"{note}; gone")]
+    there = Generation.objects.filter(pk=run, task__team=team).exists()
+    url = reverse("generation", args=[run]) if there else ""
+    links = [Link("Generation", f"number {run}", url, note if there else f"{note}; gone")]
+    if type(pk) is int:
+        url = _page_of_candidate(team, lineage)
+        links.insert(0, Link("Candidate", f"number {pk}", url, "" if url else "gone"))
+    return links
+
+
+def _page_of_candidate(team: Team, lineage: Any) -> str:
+    """Empty for what is gone. The page shows the prompts and replies of its requests too."""
+    pk, run = lineage.get("candidate"), lineage.get("generation")
+    if type(pk) is not int or type(run) is not int:
+        return ""
+    there = Candidate.objects.filter(pk=pk, generation=run, generation__task__team=team).exists()
+    return reverse("candidate", args=[pk]) if there else ""
 
 
 def _requests(team: Team, lineage: Any) -> list[Link]:
     keys = [str(one) for one in lineage.get("requests") or []]
-    known = dict(ModelRequest.objects.filter(team=team, key__in=keys[:SHOWN]).values_list("key", "body"))
-    return [
-        Link("Model request", key[:16], "", str((known.get(key) or {}).get("model", "")) if key in known else "")
-        for key in keys[:SHOWN]
-    ]
+    if not keys:
+        return []
+    url = _page_of_candidate(team, lineage)
+    uses = RequestUse.objects.filter(
+        generation=lineage.get("generation"), generation__task__team=team, name__in=keys[:SHOWN]
+    )
+    models = dict(uses.values_list("name", "request__body__model"))
+    return [Link("Model request", key[:80], url, str(models.get(key) or "")) for key in keys[:SHOWN]]
 
 
 def _collection(team: Team, lineage: Any) -> list[Link]:
@@ -121,7 +150,8 @@ def keys_of_example(example: Example) -> list[str]:
 
 
 def keys_of_pool_row(team: Team, pool: int, key: str) -> list[str]:
-    """The row itself as picks bring it, and the examples of the team's tasks that were made of it."""
-    tasks = Task.objects.filter(team=team)
-    found = Example.objects.filter(task__in=tasks, key=key, lineage__pool=pool).select_related("task")
+    """The row itself as picks bring it, and the examples of the team's tasks that were made of it, by a model too."""
+    mine = Example.objects.filter(task__in=Task.objects.filter(team=team), lineage__pool=pool).select_related("task")
+    written = mine.filter(origin=Example.Origin.GENERATION, deleted_at=None, lineage__key=key)
+    found = [*mine.filter(key=key), *written]
     return [f"p{pool}/{key}", *(k for one in found for k in keys_of_example(one))]

@@ -11,8 +11,10 @@ from config.faults import Fault
 from curation.actions.adding import Added, NewExample, add_examples
 from curation.audit import audit
 from curation.content import Content, load
+from curation.generators import Sources
 from curation.incoming import maker
 from curation.models import Candidate, Example, Generation, User
+from curation.synthesis import inputs
 
 State = Candidate.State
 
@@ -119,6 +121,7 @@ def _examples(generation: Generation, rows: QuerySet[Candidate], outputs_as: str
     endpoint = generation.endpoint
     make = maker(generation.task, outputs_as, endpoint.model)
     shas = {name: one["sha"] for name, one in generation.templates.items()}
+    origins = _Origins(generation)
     for row in rows.iterator(chunk_size=2_000):
         made = make(content_of(row))
         made.key = f"generation-{generation.pk}-{row.pk}"
@@ -128,8 +131,36 @@ def _examples(generation: Generation, rows: QuerySet[Candidate], outputs_as: str
             "endpoint": endpoint.name, "model": endpoint.model, "seed": generation.seed, "params": generation.params,
             "templates": shas, "requests": row.uses, "parents": row.parents,
             "verdicts": [verdict_words(one) for one in row.verdicts],
-        }  # fmt: skip
+        } | origins(row.parents)  # fmt: skip
         yield made
+
+
+class _Origins:
+    """What the sources of a run say of where its candidates come from."""
+
+    def __init__(self, generation: Generation) -> None:
+        try:
+            sources = inputs.read(generation)[1]
+        except Fault as fault:
+            if fault.code != "generation.gone":
+                raise
+            sources = Sources()
+        self.passages = {one.key for one in sources.passages}
+        keys = [one.key for one in sources.inputs]
+        self.picked = {
+            key: {name: lineage[name] for name in ("pool", "pool_name") if name in lineage}
+            | {"key": lineage.get("key") or key}
+            for key, lineage in Example.objects.filter(
+                task=generation.task_id, key__in=keys, lineage__pool__isnull=False
+            ).values_list("key", "lineage")
+        }  # fmt: skip
+
+    def __call__(self, parents: Sequence[str]) -> dict[str, Any]:
+        """The passage (a list where there are several), and the row of a pool that the one input was picked from."""
+        passages = [key for key in parents if key in self.passages]
+        made: dict[str, Any] = {"passage": passages[0] if len(passages) == 1 else passages} if passages else {}
+        picked = [key for key in parents if key in self.picked]
+        return made | (self.picked[picked[0]] if len(picked) == 1 else {})
 
 
 def content_of(row: Candidate) -> Content:

@@ -52,18 +52,18 @@ class Echo:
         max_tokens: int = param(64, label="Tokens", ge=1)
 
     def run(self, job: Job) -> Plan:
-        params = job.params
+        params, given = job.params, (*job.sources.inputs, *job.sources.passages)
         sampling = Sampling(max_tokens=params.max_tokens)
         requests = [
             job.request(
                 "write", source.key, extra={"text": source.text}, samples=params.samples, sampling=sampling,
                 schema=SCHEMA if params.schema else None,
             )
-            for source in job.sources.inputs
+            for source in given
         ]  # fmt: skip
         read = (lambda request, reply: value(reply.text)["answer"]) if params.schema else (lambda _, reply: reply.text)
         kept = []
-        for source, found in zip(job.sources.inputs, (yield from ask(requests, read, job)), strict=True):
+        for source, found in zip(given, (yield from ask(requests, read, job)), strict=True):
             if found.reply.error:
                 continue
             bad = found.value is None or "drop" in found.value
@@ -78,10 +78,17 @@ class Echo:
             yield from ask(more, lambda _, reply: reply.text, job)
 
     def estimate(self, job: Job) -> int:
-        return len(job.sources.inputs) * job.params.samples
+        return len((*job.sources.inputs, *job.sources.passages)) * job.params.samples
 
 
-GENERATORS._made[Echo.name] = Echo()  # known by name, not listed
+class Reader(Echo):
+    """The same of passages."""
+
+    name: ClassVar[str] = "test_reader"
+    needs: ClassVar[tuple[Need, ...]] = (Need("passages"),)
+
+
+GENERATORS._made |= {Echo.name: Echo(), Reader.name: Reader()}  # known by name, not listed
 
 
 def endpoint(team, by, url: str, **fields: Any) -> Endpoint:
