@@ -7,10 +7,11 @@ from typing import Any
 import pyarrow as pa
 from django.conf.locale import LANG_INFO
 from django.db import connection
-from django.db.models import QuerySet
+from django.db.models import BooleanField, ExpressionWrapper, Q, QuerySet
+from django.db.models.fields.json import KeyTextTransform
 
 from curation import answers, natural, parts
-from curation.content import Content, load
+from curation.content import Content, load, render
 from curation.datasets.rows import FACTS, SCHEMA, Row, pack, tokens_of
 from curation.models import Collection, DatasetVersion, Example, PreferencePair, Task
 
@@ -148,14 +149,11 @@ class _Maker:
         self.task, self.accepted = task, state == Example.State.ACCEPTED
         self.pairs = [one for one in answers.load_form(task.form) if one.role == "preference" and one.kind == "pair"]
         self.language = code_of(task.output_languages)
+        self.added = len(task.definition) + 1 if task.definition else 0  # a line of its own
 
     def __call__(self, one: dict[str, Any], decided: dict[str, Any]) -> Row:
         content, answer = load(one["content"]), one["answer"] or None
-        chosen, rejected = self._preference(content, answer or {})
-        if chosen is not None and content.kind == "single":
-            content = Content("single", content.instruction, content.input, (chosen,), (), content.system)
-        if content.kind == "single" and not content.instruction:
-            content = Content("single", self.task.definition, content.input, content.outputs, (), content.system)
+        content, chosen, rejected = self.taught(content, answer or {})
         lineage = {name: value for name, value in one["lineage"].items() if name not in DROPPED}
         lineage |= {"task": self.task.pk, "example": one["pk"], "origin": one["origin"]} | decided
         at = one["accepted_at"] or one["changed_at"]
@@ -165,6 +163,21 @@ class _Maker:
             language=self.language, tags=tuple(one["tags"]), day=at.date().isoformat(), agreement=one["agreement"],
             chosen=chosen, rejected=rejected, desirable=self.accepted, answer=answer, lineage=lineage,
         )  # fmt: skip
+
+    def taught(self, content: Content, answer: Mapping[str, Any]) -> tuple[Content, str | None, str | None]:
+        """With the task's definition where it has no instruction, and the chosen answer alone; then chosen, rejected."""
+        chosen, rejected = self._preference(content, answer)
+        if chosen is not None and content.kind == "single":
+            content = Content("single", content.instruction, content.input, (chosen,), (), content.system)
+        if content.kind == "single" and not content.instruction:
+            content = Content("single", self.task.definition, content.input, content.outputs, (), content.system)
+        return content, chosen, rejected
+
+    def size(self, chars: int, bare: bool, content: Any, answer: Any) -> int:
+        """Characters of the row, of which the example has `chars`; only a preference needs its texts for that."""
+        if self.pairs:
+            return len(render(self.taught(load(content), answer or {})[0], "text"))
+        return chars + (self.added if bare else 0)
 
     def _preference(self, content: Content, answer: Mapping[str, Any]) -> tuple[str | None, str | None]:
         for field in self.pairs:
@@ -181,7 +194,8 @@ class _Maker:
 
 
 def task_facts(task: Task, state: str, every: int = 1) -> Iterator[pa.Table]:
-    """FACTS of the examples, without reading their contents; one in `every` where there are many.
+    """FACTS of the examples, as freezing will find them, but for preferences without reading their contents; one in
+    `every` where there are many.
 
     `sha` is null: nobody knows it before the contents are read.
     """
@@ -191,18 +205,23 @@ def task_facts(task: Task, state: str, every: int = 1) -> Iterator[pa.Table]:
     rows: QuerySet[Example] = Example.objects.alive().filter(task=task, state=state)
     if every > 1:
         rows = rows.extra(where=["hashtext(key) %% %s = 0"], params=[every])
-    language, origin, last = code_of(task.output_languages), origin_of(task), 0
-    fields = ("pk", "key", "source", "tags", "chars", "agreement", "accepted_at", "changed_at")
-    while found := list(rows.filter(pk__gt=last).order_by("pk").values_list(*fields)[: 10 * BATCH]):
-        keys, sources, tags, chars, agreement, accepted, changed = (
-            list(one) for one in list(zip(*found, strict=True))[1:]
+    language, origin, last, make = code_of(task.output_languages), origin_of(task), 0, _Maker(task, state)
+    bare = Q(content__kind="single") & ~Q(content__has_key="instruction")
+    rows = rows.annotate(named=KeyTextTransform("licence", "lineage"), bare=ExpressionWrapper(bare, BooleanField()))
+    fields = ["pk", "key", "source", "tags", "agreement", "accepted_at", "changed_at", "named", "chars", "bare"]
+    fields += ["content", "answer"] if make.pairs else []
+    size = BATCH if make.pairs else 10 * BATCH
+    while found := list(rows.filter(pk__gt=last).order_by("pk").values_list(*fields)[:size]):
+        keys, sources, tags, agreement, accepted, changed, named = (
+            list(one) for one in list(zip(*(row[1:8] for row in found), strict=True))
         )
         count = len(found)
+        chars = [make.size(*(row[8:] if make.pairs else (*row[8:], None, None))) for row in found]
         yield pa.table(
             {
                 "key": [f"{origin}/{key}" for key in keys], "sha": pa.nulls(count, pa.binary(32)), "origin": [origin] * count,
-                "source": sources, "licence": [task.licence] * count, "language": [language] * count, "tags": tags,
-                "chars": chars, "tokens": [tokens_of(one) for one in chars],
+                "source": sources, "licence": [one or task.licence for one in named], "language": [language] * count,
+                "tags": tags, "chars": chars, "tokens": [tokens_of(one) for one in chars],
                 "day": [(a or c).date().isoformat() for a, c in zip(accepted, changed, strict=True)], "agreement": agreement,
             },
             schema=pa.schema([SCHEMA.field(name) for name in FACTS]),
