@@ -17,6 +17,7 @@ from curation.datasets.licences import conflicts
 from curation.datasets.recipe import nested, parse
 from curation.datasets.rows import Row, unpack
 from curation.formats.training import TRAINING
+from curation.hub.facts import texts_sha256
 from curation.models import Collection, Dataset, DatasetExport, DatasetVersion, PreferencePair, Task, Team
 from jobs.queries import progress
 
@@ -148,7 +149,7 @@ def limits(dataset: Dataset) -> list[str]:
 
 
 def version_page(version: DatasetVersion, *, after: str, split: str, source: str) -> dict[str, Any]:
-    counts, total = version.counts, version.rows or 1
+    counts, total, texts = version.counts, version.rows or 1, texts_sha256(version)
     exports = {one.format: one for one in DatasetExport.objects.filter(version=version).select_related("job")}
 
     def shares(name: str) -> list[dict[str, Any]]:
@@ -166,7 +167,10 @@ def version_page(version: DatasetVersion, *, after: str, split: str, source: str
         "tokens": sum((counts.get("tokens") or {}).values()), "leakage": version.leakage,
         "pairs": (version.leakage.get("pairs") or [])[:PAIRS],
         "exporting": any(one.job is not None and not one.job.is_final for one in exports.values()),
-        "formats": [{"format": one, "export": exports.get(name)} for name, one in TRAINING.items()],
+        "formats": [
+            {"format": one, "export": (made := exports.get(name)), "old": made is not None and made.texts_sha256 != texts}
+            for name, one in TRAINING.items()
+        ],
         "rows": [shown(one) for one in found[:PAGE]], "next_after": found[PAGE - 1].key if len(found) > PAGE else "",
         "split": split, "source": source, "after": after,
         "newest": not version.dataset.versions.filter(number__gt=version.number, deleted_at=None).exists(),

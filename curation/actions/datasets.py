@@ -8,6 +8,7 @@ from django.db import IntegrityError, transaction
 from django.db.models import Max
 from django.utils import timezone
 
+from config import storage
 from config.faults import Fault
 from curation import manifests
 from curation.audit import audit
@@ -15,6 +16,7 @@ from curation.datasets import recipe as recipes
 from curation.datasets import splits as splitting
 from curation.datasets.recipe import RecipeError
 from curation.formats.training import TRAINING
+from curation.hub.facts import texts_sha256
 from curation.models import Dataset, DatasetExport, DatasetVersion, Team, User
 from jobs import actions as jobs
 from jobs.models import Job
@@ -223,7 +225,9 @@ def delete(*, dataset: Dataset, by: User | None) -> None:
 
 @transaction.atomic
 def export(*, version: DatasetVersion, format: str, by: User | None) -> DatasetExport:  # noqa: A002  (the word people use)
-    """The packed folder of one format: the one that is there, or a job that makes it. A failed one is tried again."""
+    """The packed folder of one format: the one that is there, or a job that makes it. A failed one is tried again, and
+    one whose name, description, changelog or card was changed since is made anew.
+    """
     need_frozen(version)
     if format not in TRAINING:
         raise Fault("dataset.format", format=format, known=", ".join(TRAINING))
@@ -231,9 +235,23 @@ def export(*, version: DatasetVersion, format: str, by: User | None) -> DatasetE
     made, new = DatasetExport.objects.select_for_update().get_or_create(
         version=version, format=format, defaults={"created_by": by}
     )
-    if not new and (made.path or (made.job is not None and not made.job.is_final)):
+    if not new and ((made.path and is_current(made)) or (made.job is not None and not made.job.is_final)):
         return made
+    if made.path:
+        _forget(made)
     made.job = jobs.start(kind=EXPORT, params={"export": made.pk}, lane=team.lane)
-    made.save(update_fields=["job"])
+    made.save(update_fields=["job", "path"])
     audit("dataset.export_started", actor=by, team=team, target=version.dataset, version=version.number, format=format)
     return made
+
+
+def is_current(made: DatasetExport) -> bool:
+    """Whether the file holds the texts of people as they are now."""
+    found = DatasetVersion.objects.select_related("dataset").get(pk=made.version_id)
+    return made.texts_sha256 == texts_sha256(found)
+
+
+def _forget(made: DatasetExport) -> None:
+    old, made.path = made.path, ""
+    if not DatasetExport.objects.filter(path=old).exclude(pk=made.pk).exists():
+        transaction.on_commit(lambda: storage.delete(old), robust=True)

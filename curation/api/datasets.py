@@ -226,7 +226,7 @@ def find_versions(request: HttpRequest, filters: Query[shapes.LineageFilters]) -
 def export_version(
     request: HttpRequest, dataset_id: int, number: int, body: shapes.ExportBody
 ) -> Status[dict[str, Any]]:
-    """A packed folder of one format, made in the background, once; asked again, it is the one that is there."""
+    """A packed folder of one format, made in the background; asked again, it is the one that is there while that is current."""
     found = access.dataset_version(user_of(request), dataset_id, number, access.CURATE)
     return Status(201, shapes.export_row(actions.export(version=found, format=body.format, by=user_of(request))))
 

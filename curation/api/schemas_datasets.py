@@ -6,6 +6,7 @@ from typing import Any, Literal
 from ninja import Field, Schema
 
 from curation.api.schemas import Input, Paged, Text
+from curation.hub.facts import texts_sha256
 from curation.models import Collection, Dataset, DatasetExport, DatasetVersion
 from curation.previewing_datasets import Preview
 from jobs.models import Job
@@ -178,6 +179,7 @@ class ExportOut(Schema):
     error: str | None
     sha256: str
     bytes: int
+    current: bool = Field(description="Whether the file holds name, description, changelog and card as they are now.")
     rows: dict[str, int]
     unfit: dict[str, Any] = Field(description="How many rows the format cannot hold, and why of the first ones.")
 
@@ -228,7 +230,7 @@ def version_full(one: DatasetVersion) -> dict[str, Any]:
 def export_row(one: DatasetExport) -> dict[str, Any]:
     return {
         "format": one.format, "sha256": one.sha256, "bytes": one.bytes, "rows": one.rows, "unfit": one.unfit,
-        **state_of(one.job, bool(one.path), "ready"),
+        "current": bool(one.path) and one.texts_sha256 == texts_sha256(one.version), **state_of(one.job, bool(one.path), "ready"),
     }  # fmt: skip
 
 

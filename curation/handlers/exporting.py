@@ -5,6 +5,7 @@ from typing import Any
 from curation import packing
 from curation.actions.datasets import EXPORT
 from curation.audit import audit
+from curation.hub.facts import texts_sha256
 from curation.models import DatasetExport
 from jobs.heartbeat import Beat
 from jobs.models import Job, Step
@@ -31,7 +32,7 @@ class ExportKind(Kind):
             beat.progress(done) if done else beat.check()
 
         file, made = packing.packed(found.version, found.format, told)
-        return {"file": packing.facts_of(made, file)}
+        return {"file": {**packing.facts_of(made, file), "texts_sha256": texts_sha256(found.version)}}
 
     def store(self, step: Step, result: dict[str, Any]) -> None:
         if result:

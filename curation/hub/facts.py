@@ -1,7 +1,10 @@
 """What a card says of a version, gathered: the manifest, the texts of people, how many people answered."""
 
+import hashlib
 from dataclasses import dataclass, field
 from typing import Any
+
+import orjson
 
 from curation.datasets.licences import Conflict, conflicts
 from curation.datasets.recipe import nested
@@ -57,6 +60,13 @@ def of_version(version: DatasetVersion) -> Facts:
         texts={name: str(text) for name, text in dataset.card_texts.items()}, people=_people(version, tasks),
         conflicts=tuple(conflicts(version.counts.get("licence") or {})),
     )  # fmt: skip
+
+
+def texts_sha256(version: DatasetVersion) -> str:
+    """Of what people wrote and may change after freezing: an export of other texts is not the newest one."""
+    dataset = version.dataset
+    said = [dataset.name, dataset.description, dataset.card_texts, version.changelog]
+    return hashlib.sha256(orjson.dumps(said, option=orjson.OPT_SORT_KEYS)).hexdigest()
 
 
 def _people(version: DatasetVersion, tasks: list[int]) -> int:

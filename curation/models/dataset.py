@@ -101,6 +101,9 @@ class DatasetExport(models.Model):
     bytes = models.BigIntegerField(default=0)
     rows = models.JSONField(default=dict, help_text="{split: rows} of the files.")
     unfit = models.JSONField(default=dict, help_text="{count, first}: rows that the format cannot hold.")
+    texts_sha256 = models.CharField(
+        max_length=64, blank=True, help_text="Of what people wrote for the card, as it holds it."
+    )
     created_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.SET_NULL, null=True, related_name="+")
     created_at = models.DateTimeField(default=timezone.now, editable=False)
 

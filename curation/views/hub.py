@@ -102,7 +102,10 @@ def dataset_card(request: HttpRequest, dataset_id: int) -> HttpResponse:
         number = int(revision) if revision.isdecimal() and len(revision) < 10 else 0
         try:
             datasets.change(dataset=found, by=request.user, revision=number, card_texts=texts)  # type: ignore[arg-type]
-            messages.info(request, "Kept. Exports and pushes from now on hold these texts.")
+            messages.info(
+                request,
+                "Kept. Exports and pushes from now on hold these texts; files that are there already can be made again.",
+            )
             return see_other(request.path)
         except Fault as fault:
             form.add_error(None, f"{fault.what} {fault.advice}")
