@@ -8,6 +8,7 @@ from typing import Any
 from curation import gathering, origins
 from curation.datasets import recipe as recipes
 from curation.freezing import source_of
+from curation.hub.facts import people_of
 from curation.models import Collection, Dataset, DatasetVersion, Generation, Task
 from curation.models.team import Team
 
@@ -59,7 +60,8 @@ def manifest(version: DatasetVersion, *, sha256: str, rows: int, counts: Json, c
     return {
         "dataset": version.dataset.name, "version": version.number, "sha256": sha256, "rows": rows,
         "recipe": version.recipe, "splits": version.splits, "sources": inside, "steps": chosen["steps"],
-        "short": chosen["short"], "counts": counts, "leakage": {k: v for k, v in leakage.items() if k != "pairs"},
+        "short": chosen["short"], "people": people_of(version), "counts": counts,
+        "leakage": {k: v for k, v in leakage.items() if k != "pairs"},
         "runs": origins.FACTS["run"](team, runs) if "run" in origins.FACTS else [{"run": one} for one in runs],
         "generations": generation_facts(version.dataset.team, generations),
         "software": {name: version_of(name) for name in ("pyarrow", "numpy")},

@@ -263,7 +263,7 @@ def _again(facts: Facts, layout: Layout) -> str:
     command = f"manage.py export {quoted} --format {layout.format} --out folder/"
     recipe = json.dumps(_said(facts.manifest.get("recipe") or {}), indent=2, ensure_ascii=False, sort_keys=True)
     steps = (
-        "The same version gives the same files on every machine:",
+        "The same version gives the same data and provenance on every machine; this card follows the dataset's texts:",
         fenced(command, "sh"),
         "The recipe that the version was frozen from (sources, filters, mixing, seed):",
         fenced(recipe[:20_000], "json"),

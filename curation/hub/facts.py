@@ -49,15 +49,13 @@ class Facts:
 
 def of_version(version: DatasetVersion) -> Facts:
     """The facts of a frozen version."""
-    dataset = version.dataset
-    tasks = [
-        one["id"] for one in nested(version.sources) if one.get("kind") == "task" and isinstance(one.get("id"), int)
-    ]
+    dataset, people = version.dataset, version.manifest.get("people")  # older manifests do not say it
     return Facts(
         name=dataset.name, description=dataset.description, number=version.number, sha256=version.sha256,
         rows=version.rows, day=version.frozen_at.date().isoformat() if version.frozen_at else "",
         changelog=version.changelog, manifest=version.manifest, counts=version.counts,
-        texts={name: str(text) for name, text in dataset.card_texts.items()}, people=_people(version, tasks),
+        texts={name: str(text) for name, text in dataset.card_texts.items()},
+        people=people if isinstance(people, int) else people_of(version),
         conflicts=tuple(conflicts(version.counts.get("licence") or {})),
     )  # fmt: skip
 
@@ -69,7 +67,13 @@ def texts_sha256(version: DatasetVersion) -> str:
     return hashlib.sha256(orjson.dumps(said, option=orjson.OPT_SORT_KEYS)).hexdigest()
 
 
-def _people(version: DatasetVersion, tasks: list[int]) -> int:
+def people_of(version: DatasetVersion) -> int:
+    """How many people answered in its tasks until it was frozen, or until now. The manifest holds it for good: who
+    leaves takes the answers along.
+    """
+    tasks = [
+        one["id"] for one in nested(version.sources) if one.get("kind") == "task" and isinstance(one.get("id"), int)
+    ]
     found = Annotation.objects.filter(task__team=version.dataset.team_id, task__in=tasks, state__in=ANSWERED)
     if version.frozen_at is not None:
         found = found.filter(submitted_at__lte=version.frozen_at)

@@ -1,17 +1,12 @@
 """What goes wrong: workers killed, files gone, commands with wrong words, licences and picks on their way."""
 
 import html
-import os
 import re
 import signal
-import subprocess
-import sys
 from datetime import timedelta
-from urllib.parse import quote
 
 import pyarrow.parquet as pq
 import pytest
-from django.conf import settings
 from django.core.management import CommandError, call_command
 from django.urls import reverse
 from django.utils import timezone
@@ -28,12 +23,13 @@ from jobs.runner import run_job
 from selection.actions.collect import collect
 from selection.models import Run
 from tests.datasets import made
+from tests.datasets.processes import process
 from tests.selection import made as pools
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
 DIE = """
-import os, signal, django; django.setup()
+import os, signal
 from curation import {module}
 from jobs.models import Job
 from jobs.runner import run_job
@@ -48,18 +44,7 @@ run_job(Job.objects.get(pk={job}))
 
 def killed(job, module, name):
     """A process works on the job and is killed after `name` wrote its files."""
-    db = settings.DATABASES["default"]
-    address = f"postgresql://{db['USER']}:{quote(db['PASSWORD'])}@{db['HOST']}:{db['PORT']}/{quote(db['NAME'])}"
-    storage_url = str(settings.STORAGE_URL)
-    env = os.environ | {
-        "DATABASE_URL": address,
-        "STORAGE_URL": storage_url,
-        "DJANGO_SETTINGS_MODULE": "config.settings",
-    }
-    code = DIE.format(module=module, name=name, job=job.pk)
-    ended = subprocess.run(
-        [sys.executable, "-c", code], env=env, cwd=settings.BASE_DIR, capture_output=True, check=False
-    )
+    ended = process(DIE.format(module=module, name=name, job=job.pk))
     assert ended.returncode == -signal.SIGKILL, ended.stderr.decode()[-2000:]
     # The lease of the dead process is over sooner than it would be by the clock.
     Step.objects.filter(job=job, state="leased").update(leased_until=timezone.now() - timedelta(hours=1))

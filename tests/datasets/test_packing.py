@@ -14,12 +14,17 @@ from config.faults import Fault
 from curation import collecting, packing, queries_datasets
 from curation.actions import collections
 from curation.actions import datasets as actions
+from curation.actions.adding import NewExample, add_examples
 from curation.content import Content, Mapping, Message, render
 from curation.datasets.rows import Row, pack
 from curation.formats.training import TRAINING, read_file
+from curation.hub.facts import of_version
 from curation.models import AuditEvent, DatasetExport
 from jobs.runner import run_job
+from tests.curation import made_tasks
 from tests.datasets import made
+from tests.datasets.processes import process
+from tests.datasets.test_previewing import PAIR
 
 pytestmark = pytest.mark.django_db(transaction=True)
 FITTING = sorted(set(TRAINING) - {"preference"})
@@ -72,6 +77,44 @@ def test_the_same_version_gives_the_same_bytes(version, tmp_path):
     two, _ = exported(version, "messages")
     assert one.sha256 == two.sha256
     assert one.path == two.path
+
+
+ALL = """
+from curation import packing
+from curation.formats.training import TRAINING
+from curation.models import DatasetVersion
+version = DatasetVersion.objects.select_related("dataset").get(pk={pk})
+for name in TRAINING:
+    print(name, packing.packed(version, name)[0].sha256)
+"""
+
+
+def test_another_process_gives_the_same_bytes_and_so_does_one_after_people_left(cast, version):
+    task = made_tasks.task(cast.team, name="Which one", form=[PAIR])
+    rows = [
+        NewExample(Content("single", "Greet.", f"Letter {n} — für Ölçü", ("Hi.", "Good day.")), key=f"pair-{n}",
+                   answer={"better": {"chosen": n % 2, "rejected": 1 - n % 2}}, tags=["b", "a"])
+        for n in range(12)
+    ]  # fmt: skip
+    add_examples(task=task, rows=rows, by=None, origin="file")
+    made_tasks.examples(task, 1)
+    made_tasks.submitted(task, cast.annotator, {"better": {"tie": True}})
+    source = {"kind": "version", "id": version.pk}
+    mixed = made.frozen(made.dataset(cast.team, source, made.source(task), name="Mixed"))
+    assert mixed.manifest["people"] == 1
+    here = {name: packing.packed(mixed, name)[0].sha256 for name in TRAINING}
+    task.annotations.all().delete()
+    ended = process(ALL.format(pk=mixed.pk), PYTHONHASHSEED="77", TZ="Pacific/Kiritimati", LC_ALL="tr_TR.UTF-8")
+    assert dict(line.split() for line in ended.stdout.decode().splitlines()) == here, ended.stderr.decode()[-2000:]
+
+
+def test_a_manifest_of_before_asks_how_many_people_there_are(cast, version):
+    task = cast.team.tasks.get()
+    made_tasks.examples(task, 1)
+    made_tasks.submitted(task, cast.annotator, {"output": "Yes."})
+    version.manifest.pop("people")
+    version.frozen_at = None
+    assert of_version(version).people == 1
 
 
 def test_an_export_is_made_once_and_told_to_the_record(cast, version):
