@@ -311,6 +311,14 @@ def test_the_first_split_is_the_one_to_train_on_where_none_is_called_so(splits, 
     assert companions("alpaca", "ours", {}, {}) == {}
 
 
+def test_a_file_without_rows_is_no_entry():
+    empty = Record(content=Content("single", "Not answered yet."))
+    shapes = together({"train": shape_of("alpaca", PLAIN, replace(PLAIN, content=replace(PLAIN.content, system="x"))),
+                       "test": shape_of("alpaca", empty)})  # fmt: skip
+    made = companions("alpaca", "ours", {"train": "train.jsonl", "test": "test.jsonl"}, shapes)
+    assert list(json.loads(made["dataset_info.json"])) == ["ours"]
+
+
 def test_llama_factory_is_told_of_pairs_only_where_they_are_texts():
     files = {"train": "train.jsonl"}
     assert (

@@ -15,7 +15,7 @@ import pyarrow.parquet as pq
 
 from curation.content.jsontext import dumps, loads
 from curation.formats.training.base import Format, Json, Outputs, Record, Unfit
-from curation.formats.training.shape import Shape, filled, fitted, ordered, several
+from curation.formats.training.shape import TEXTS, Shape, filled, fitted, ordered, several
 from curation.formats.writing import write_rows
 
 BATCH = 4_096
@@ -181,9 +181,12 @@ def companions(
 
 
 def _llama_factory(format: str, shape: Shape) -> Json | None:  # noqa: A002
-    """The entry of a file. A column that is named and not there stops LLaMA-Factory, so it names those of the file."""
+    """The entry of a file. A column that is named and not there stops LLaMA-Factory, so it names those of the file.
+
+    None for a file without rows, which knows of no column but those that the other files made it have.
+    """
     found = LLAMA_FACTORY.get(format)
-    if found is None or (shape.turns and format in TEXT_ALONE):
+    if found is None or (shape.turns and format in TEXT_ALONE) or set(shape.columns) <= set(TEXTS):
         return None
     columns = {role: column for role, column in found["columns"].items() if column in shape.columns}
     calls = {"formatting": "openai"} if format == "messages" and shape.calls else {}
