@@ -1,6 +1,5 @@
 """Training formats: every record that fits comes back as it went; golden rows; what does not fit says why."""
 
-import csv
 import io
 import json
 from dataclasses import replace
@@ -12,7 +11,7 @@ import yaml
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from curation.content import Content, Message, render
+from curation.content import Content, Message
 from curation.formats.training import (
     TRAINING,
     Record,
@@ -376,59 +375,6 @@ def test_a_column_of_numbers_shows_its_text_first():
     ]
     shape = survey(TRAINING["csv"], rows)
     assert [record.content.outputs for record in shape.first.values()] == [("1",), ("Bonjour",)]
-
-
-CELLS = [
-    "=1+1",
-    "+x",
-    "-x",
-    "@SUM(A1)",
-    "\tx",
-    "\rx",
-    "=",
-    "-",
-    "'=1",
-    "''+x",
-    "-5",
-    "+3.5",
-    "-1,5",
-    "'",
-    "a=1",
-    "-5\n=x",
-]
-
-
-def test_no_cell_of_a_table_begins_like_a_formula_unless_it_is_a_number():
-    records = [
-        Record(key, Content("single", key, key, (key, key), system=key), key, key, beside={"source": key}) for key in CELLS
-    ]  # fmt: skip
-    _, raw, found = there_and_back("csv", records, beside=["source"])
-    cells = [cell for row in csv.reader(io.StringIO(raw.decode(), newline="")) for cell in row]
-    risky = {cell for cell in cells if cell[:1] in tuple("=+-@\t\r")}
-    assert risky == {"-5", "+3.5", "-1,5"}
-    assert {"'=1+1", "''=1", "'''+x", "'\rx"} <= set(cells)
-    for one, record in zip(found, records, strict=True):
-        assert (one.key, one.content, one.chosen) == (record.key, record.content, record.chosen)
-        assert (one.rejected, one.beside["source"]) == (record.rejected, record.key)
-
-
-@pytest.mark.parametrize("name", NAMES)
-def test_a_very_long_record_goes_out_and_comes_back(name):
-    """More than the 131,072 characters that the csv module takes for a cell by itself."""
-    asked, said, other = (f"{mark}, ünïcode\n" * 20_000 for mark in ("Asked", "Said", "Other"))
-    record = Record("long", Content("single", asked, "", (said,)), chosen=said, rejected=other, desirable=True)
-    if name == "natural_instructions":
-        record = replace(record, content=Content("single", "", asked, (said,)))
-    assert min(map(len, (asked, said, other))) > 200_000
-    _, _, [found] = there_and_back(name, [record])
-    fmt = TRAINING[name]
-    assert row_of(fmt, found) == row_of(fmt, record)
-    assert asked in render(found.content, "prompt")
-    assert (
-        (found.chosen, found.rejected) == (said, other)
-        if name == "preference"
-        else said in render(found.content, "text")
-    )
 
 
 def test_calls_of_tools_are_name_and_arguments_in_sharegpt():
