@@ -73,8 +73,11 @@ class Row:
 
 
 def canonical(value: Any) -> str:
-    """JSON with sorted keys: equal values, equal text."""
-    return orjson.dumps(value, option=orjson.OPT_SORT_KEYS).decode()
+    """JSON with sorted keys: equal values, equal text. Whole numbers of any size, as arguments of tools may be."""
+    try:
+        return orjson.dumps(value, option=orjson.OPT_SORT_KEYS).decode()
+    except orjson.JSONEncodeError:
+        return jsontext.canonical(value)
 
 
 def sha_of(content: str, row: Row) -> bytes:
@@ -110,7 +113,7 @@ def pack(rows: Iterable[Row]) -> pa.Table:
 def unpack(table: pa.Table | pa.RecordBatch) -> Iterator[Row]:
     for one in table.to_pylist():
         yield Row(
-            key=one["key"], content=load(orjson.loads(one["content"])), revision=one["revision"], origin=one["origin"],
+            key=one["key"], content=load(jsontext.loads(one["content"])), revision=one["revision"], origin=one["origin"],
             source=one["source"], licence=one["licence"], language=one["language"], tags=tuple(one["tags"]),
             day=one["day"], agreement=one["agreement"], chosen=one["chosen"], rejected=one["rejected"],
             desirable=one["desirable"], answer=orjson.loads(one["answer"]) if one["answer"] else None,
@@ -123,7 +126,7 @@ def records(table: pa.Table | pa.RecordBatch) -> Iterator[Record]:
     """What trainers see of the rows: their columns `TAUGHT`, without where they come from."""
     for one in table.to_pylist():
         yield Record(
-            key=one["key"], content=load(orjson.loads(one["content"])), chosen=one["chosen"], rejected=one["rejected"],
+            key=one["key"], content=load(jsontext.loads(one["content"])), chosen=one["chosen"], rejected=one["rejected"],
             desirable=one["desirable"], tools=_opened(one["tools"]),
             beside={"source": one["source"], "licence": one["licence"], "tags": one["tags"], "split": one["split"]},
         )  # fmt: skip

@@ -184,6 +184,16 @@ def test_rows_come_back_as_they_went(instruction, given_text, outputs, tags, cho
     assert canonical({"b": 1, "a": 2}) == '{"a":2,"b":1}'
 
 
+def test_numbers_of_any_size_in_calls_of_tools_stay_whole():
+    call = {"tool_calls": [{"function": {"name": "f", "arguments": {"n": 2**70}}}]}
+    content = Content("chat", messages=(Message("user", "x"), Message("assistant", "", call)))
+    row = Row("t1/a", content, tools=({"type": "function", "most": 2**70},))
+    table = pack([row])
+    assert list(unpack(table)) == [row]
+    [record] = records(table)
+    assert (record.content, record.tools) == (content, row.tools)
+
+
 @pytest.mark.parametrize(
     ("content", "missing", "shown"),
     [
