@@ -15,12 +15,15 @@ from curation import collecting, packing, queries_datasets
 from curation.actions import collections
 from curation.actions import datasets as actions
 from curation.actions.adding import NewExample, add_examples
+from curation.api.datasets import row_out
 from curation.content import Content, Mapping, Message, render
 from curation.datasets.rows import Row, pack
 from curation.formats.training import TRAINING, read_file
 from curation.hub.facts import of_version
 from curation.models import AuditEvent, DatasetExport
 from jobs.runner import run_job
+from selection import picked, store
+from selection.actions import collect
 from tests.curation import made_tasks
 from tests.datasets import made
 from tests.datasets.processes import process
@@ -252,10 +255,28 @@ def test_tools_are_of_what_is_learned_from(cast):
     again = made.frozen(made.dataset(cast.team, {"kind": "version", "id": version.pk}, name="Again"))
     [one] = [row for row in packing.rows_of(again) if row.key.endswith("/r03")]
     assert one.tools == (TOOL,)
+    assert row_out(one)["tools"] == (TOOL,)
+    assert dict(queries_datasets._labelled(one))["Tools"] == json.dumps([TOOL], separators=(",", ":"))
     sha = {bool(tools): pack([replace(one, tools=tools)]).column("sha")[0].as_py() for tools in ((), (TOOL,))}
     assert sha[True] != sha[False]
     other = Row("t1/a", Content("single", "Ask.", "", ("Said.",)), desirable=True)
     assert pack([other]).column("sha")[0].as_py().hex() == UNTOOLED
+
+
+def test_picks_keep_the_tools_of_their_rows(cast, monkeypatch):
+    row = {
+        store.KEY: "k",
+        store.SOURCE: "",
+        picked.HUB: {},
+        picked.RANK: 1,
+        picked.SCORE: 0.5,
+        "tools": json.dumps([TOOL]),
+    }
+    said = Content("chat", messages=(Message("user", "1+2?"), Message("assistant", "3.")))
+    monkeypatch.setattr(picked, "contents", lambda _: [(said, row), (said, row | {"tools": "hammer"})])
+    lineage = dict.fromkeys(("pool", "pool_name", "run", "run_number", "method"))
+    held = collections.create(team=cast.team, by=None, name="Picks", origin="run", lineage=lineage)
+    assert [one.tools for one in collect.rows(None, held, 2)] == [(TOOL,), ()]
 
 
 UNTOOLED = "643e18c1fa51284dd192d41025989702d3d532005cf69d88bb3167af7fbf8640"  # what this row had before rows had tools
