@@ -202,17 +202,19 @@ def delete_version(*, version: DatasetVersion, by: User | None) -> None:
     audit("dataset.version_deleted", actor=by, team=dataset.team, target=dataset, version=version.number)
 
 
-def used_by(team: Team, kind: str, pk: int) -> str | None:
-    """The name of a dataset whose recipe has this source."""
+def used_by(team: Team, kind: str, pk: int, but: Dataset | None = None) -> str | None:
+    """The name of a dataset (another one than `but`) whose recipe has this source."""
     users = Dataset.objects.of(team).filter(recipe__sources__contains=[{"kind": kind, "id": pk}])
-    return users.values_list("name", flat=True).first()
+    if but is not None:
+        users = users.exclude(pk=but.pk)
+    return users.order_by("pk").values_list("name", flat=True).first()
 
 
 @transaction.atomic
 def delete(*, dataset: Dataset, by: User | None) -> None:
     """Take a dataset away with its versions. Refused while another recipe uses one of them."""
     for version in dataset.versions.filter(deleted_at=None):
-        if (used := used_by(dataset.team, "version", version.pk)) not in (None, dataset.name):
+        if (used := used_by(dataset.team, "version", version.pk, but=dataset)) is not None:
             raise Fault("dataset.version_used", used=used)
         if version.job is not None and not version.job.is_final:
             raise Fault("dataset.freezing", number=version.number)

@@ -124,13 +124,22 @@ def test_names_tags_and_sources_are_guarded(cast):
     actions.describe(version=second, by=None, tags=["best"])
     version.refresh_from_db()
     assert version.tags == []
-    made.dataset(cast.team, {"kind": "version", "id": version.pk}, name="Mixed")
+    mixed = made.dataset(cast.team, {"kind": "version", "id": version.pk}, name="Mixed")
     with pytest.raises(Fault) as raised:
         actions.delete_version(version=version, by=None)
     assert raised.value.code == "dataset.version_used"
     with pytest.raises(Fault) as raised:
         actions.delete(dataset=dataset, by=None)
     assert raised.value.code == "dataset.version_used"
+    # Its own recipe uses it too, which by itself is no reason.
+    dataset.refresh_from_db()
+    recipe = {"sources": [{"kind": "version", "id": version.pk}]}
+    actions.change(dataset=dataset, by=None, revision=dataset.revision, recipe=recipe)
+    with pytest.raises(Fault, match="Mixed") as raised:
+        actions.delete(dataset=dataset, by=None)
+    assert raised.value.code == "dataset.version_used"
+    actions.delete(dataset=mixed, by=None)
+    actions.delete(dataset=dataset, by=None)
     empty = made.dataset(cast.team, name="Empty")
     with pytest.raises(Fault) as raised:
         actions.freeze(dataset=empty, by=None)
