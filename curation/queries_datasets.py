@@ -156,8 +156,9 @@ def version_page(version: DatasetVersion, *, after: str, split: str, source: str
         found = sorted((counts.get(name) or {}).items(), key=lambda pair: (-pair[1], pair[0]))
         return [{"name": key, "rows": n, "share": n / total} for key, n in found[:NAMES]]
 
-    found = list(islice(walk(version, after, split, source), PAGE + 1))
+    found, others = list(islice(walk(version, after, split, source), PAGE + 1)), others_of(version)
     return {
+        "others": others, "before": next((one for one in others if one.number < version.number), None),
         "splits": [
             {"name": name, "rows": counts["split"].get(name, 0), "tokens": counts["tokens"].get(name, 0)}
             for name, _ in version.splits.get("shares", []) if name in counts.get("split", {})
@@ -203,6 +204,12 @@ def shown(row: Row) -> dict[str, Any]:
 
 
 # --- differences ---
+
+
+def others_of(version: DatasetVersion) -> list[DatasetVersion]:
+    """The other frozen versions of its dataset, newest first, without what is long."""
+    found = version.dataset.versions.filter(deleted_at=None).exclude(sha256="").exclude(pk=version.pk)
+    return list(found.only("number", "rows", "tags").order_by("-number"))
 
 
 @lru_cache(maxsize=32)

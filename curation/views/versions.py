@@ -4,6 +4,7 @@ import json
 
 from django.contrib import messages
 from django.http import FileResponse, Http404, HttpRequest, HttpResponse
+from django.urls import reverse
 
 from config import storage
 from config.faults import Fault
@@ -22,7 +23,7 @@ from jobs.queries import progress
 
 @members
 def dataset_version(request: HttpRequest, dataset_id: int, number: int) -> HttpResponse:
-    """`do`: describe, restore, delete, export (with `format`), cancel, resume."""
+    """`do`: describe, restore, delete, export (with `format`), cancel, resume. `?compare=`: the number of another one."""
     need = access.CURATE if request.method == "POST" else access.VIEW
     found = access.dataset_version(request.user, dataset_id, number, need)  # type: ignore[arg-type]
     form = VersionForm(
@@ -44,6 +45,9 @@ def dataset_version(request: HttpRequest, dataset_id: int, number: int) -> HttpR
         return page(request, "curation/dataset_version_open.html", context, part="progress")
     if request.htmx and request.htmx.target == "progress":  # type: ignore[attr-defined]
         return HttpResponse(headers={"HX-Refresh": "true"})
+    if (other := request.GET.get("compare", "")).isdecimal() and len(other) < 10:
+        numbers = sorted([found.number, int(other)], reverse=True)
+        return see_other(reverse("dataset_diff", args=[found.dataset_id, *numbers]))
     named = {name: request.GET.get(name, "")[:300] for name in ("after", "split", "source")}
     context |= queries.version_page(found, **named) | {"pushes": queries_hub.pushes_of(found)}
     part = "exports" if request.htmx and request.htmx.target == "exports" else "rows"  # type: ignore[attr-defined]
@@ -136,6 +140,7 @@ def dataset_diff(request: HttpRequest, dataset_id: int, number: int, other: int)
     if kind not in ("", "added", "removed", "changed"):
         raise Http404
     context = team_frame(found.dataset.team) | {"dataset": found.dataset, "version": found, "before": before}
+    context["others"] = queries.others_of(found)
     context |= queries.diff_page(before, found, start=request.GET.get("after", "")[:600], kind=kind)
     return page(request, "curation/dataset_diff.html", context, part="entries")
 

@@ -145,6 +145,30 @@ def test_differences_show_texts_and_lineage_leads_back_and_forward(cast, as_):
     assert "No version of this team" in text(client.get(reverse("row_versions", args=[cast.team.slug]), {"key": "x"}))
 
 
+def test_any_two_versions_are_compared_from_the_page_of_either(cast, as_):
+    task = made.task(cast.team, 4)
+    dataset = made.dataset(cast.team, made.source(task))
+    first, client = made.frozen(dataset), as_("viewer")
+    assert "Compare" not in text(client.get(first.get_absolute_url()))
+    for n in (4, 5):
+        made.more(task, 1, start=n)
+        made.frozen(dataset)
+    third = dataset.versions.get(number=3)
+    page = client.get(third.get_absolute_url())
+    assert page.content.decode().count('<option value="1"') == 1
+    assert '<option value="2" selected' in page.content.decode()
+    assert '<option value="3"' not in page.content.decode()
+    for place, other in ((third.get_absolute_url(), 1), (first.get_absolute_url(), 3)):
+        answer = client.get(place, {"compare": other})
+        assert (answer.status_code, answer.url) == (303, reverse("dataset_diff", args=[dataset.pk, 3, 1]))
+    shown = client.get(answer.url)
+    assert "From version 1 to version 3" in text(shown)
+    assert "2 added, 0 removed, 0 changed" in text(shown)
+    assert '<option value="1" selected' in shown.content.decode()
+    assert client.get(third.get_absolute_url(), {"compare": 9}, follow=True).status_code == 404
+    assert client.get(third.get_absolute_url(), {"compare": "x"}).status_code == 200
+
+
 def test_a_file_becomes_a_collection_and_part_of_a_version(cast, as_):
     rows = [{"prompt": f"Question {n}", "completion": f"Answer {n}", "license": "MIT" if n else ""} for n in range(20)]
     raw = "\n".join(json.dumps(row) for row in rows).encode()
