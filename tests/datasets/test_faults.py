@@ -1,5 +1,6 @@
 """What goes wrong: workers killed, files gone, commands with wrong words, licences and picks on their way."""
 
+import hashlib
 import html
 import re
 import signal
@@ -44,13 +45,16 @@ run_job(Job.objects.get(pk={job}))
 
 def killed(job, module, name):
     """A process works on the job and is killed after `name` wrote its files."""
-    ended = process(DIE.format(module=module, name=name, job=job.pk))
+    dead(job, process(DIE.format(module=module, name=name, job=job.pk)))
+
+
+def dead(job, ended):
     assert ended.returncode == -signal.SIGKILL, ended.stderr.decode()[-2000:]
     # The lease of the dead process is over sooner than it would be by the clock.
     Step.objects.filter(job=job, state="leased").update(leased_until=timezone.now() - timedelta(hours=1))
 
 
-@pytest.mark.parametrize("name", ["gather", "write", "check"])
+@pytest.mark.parametrize("name", ["gather", "choose", "write", "check"])
 def test_a_freeze_that_is_killed_goes_on_and_gives_the_same_version(cast, name):
     dataset = made.dataset(cast.team, made.source(made.task(cast.team, 20)))
     expected = made.frozen(dataset)
@@ -62,6 +66,46 @@ def test_a_freeze_that_is_killed_goes_on_and_gives_the_same_version(cast, name):
     version.refresh_from_db()
     assert (version.sha256, version.parts) == (expected.sha256, expected.parts)
     assert not storage.usage(freezing.scratch(version))
+
+
+HALFWAY = """
+import os, signal
+from curation import packing
+from jobs.models import Job
+from jobs.runner import run_job
+class Dying(packing._Hashed):
+    def __exit__(self, *args):
+        if {name!r} in str(self.path):
+            self.out.flush()
+            os.kill(os.getpid(), signal.SIGKILL)
+        super().__exit__(*args)
+packing._Hashed = Dying
+whole = packing._add
+def add(archive, path, name):
+    whole(archive, path, name)
+    if {name!r} == "zip":
+        os.kill(os.getpid(), signal.SIGKILL)
+packing._add = add
+run_job(Job.objects.get(pk={job}))
+"""
+
+
+@pytest.mark.parametrize("name", ["train.csv", "zip"])
+def test_an_export_that_is_killed_in_the_middle_of_a_file_leaves_nothing_half(cast, name):
+    """`zip`: with the first file in the archive."""
+    version = made.frozen_letters(cast.team)
+    expected = made.exported(version, "csv")
+    version.exports.all().delete()
+    storage.delete(expected.path)
+    export = actions.export(version=version, format="csv", by=None)
+    dead(export.job, process(HALFWAY.format(name=name, job=export.job_id)))
+    export.refresh_from_db()
+    assert not export.path
+    assert not storage.exists(expected.path)
+    run_job(export.job)
+    export.refresh_from_db()
+    assert (export.sha256, export.path) == (expected.sha256, expected.path)
+    assert hashlib.sha256(storage.read(export.path, export.sha256)).hexdigest() == export.sha256
 
 
 def test_an_export_that_is_killed_goes_on_and_gives_the_same_file(cast):

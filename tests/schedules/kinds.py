@@ -26,20 +26,25 @@ class Nothing(Kind):
         return {}
 
 
+def die(asked):
+    """The process is killed with a job begun and nothing committed, or with all of it committed."""
+    if asked.get("die") == "in the hook":
+        actions.start(kind="test.nothing", params={}, lane="a")
+        os.kill(os.getpid(), signal.SIGKILL)
+    if asked.get("die") == "after commit":
+        transaction.on_commit(lambda: os.kill(os.getpid(), signal.SIGKILL))
+
+
 @schedules.register
 class Test(schedules.ScheduleKind):
-    """`settings`: fault, error, nothing, or die: in start, after commit. `stages`: jobs one after the other."""
+    """`settings`: fault, error, nothing, or die: in the hook, after commit. `stages`: jobs one after the other."""
 
     name = "test"
     __test__ = False
 
     def start(self, firing):
         asked = firing.schedule.settings
-        if asked.get("die") == "in start":
-            actions.start(kind="test.nothing", params={}, lane="a")
-            os.kill(os.getpid(), signal.SIGKILL)
-        if asked.get("die") == "after commit":
-            transaction.on_commit(lambda: os.kill(os.getpid(), signal.SIGKILL))
+        die(asked)
         if asked.get("fault"):
             raise Fault("schedule.no_kind", kind="a thing that is gone")
         if asked.get("error"):
@@ -48,6 +53,7 @@ class Test(schedules.ScheduleKind):
         return None if asked.get("nothing") else actions.start(kind="test.nothing", params={}, lane="a")
 
     def follow(self, firing, job):
+        die(firing.schedule.settings)
         if firing.facts["stage"] >= firing.schedule.settings.get("stages", 1):
             return None
         firing.facts |= {"stage": firing.facts["stage"] + 1}

@@ -10,7 +10,7 @@ from django.db import connection, transaction
 from jobs import schedules
 from jobs.models import Firing, Job, Schedule
 from jobs.tick import tick
-from tests.schedules.kinds import finish, make, states
+from tests.schedules.kinds import COUNTS, finish, make, make_due, states
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -19,6 +19,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 def _quiet(monkeypatch):
     monkeypatch.setattr("jobs.wake.send", lambda counts: True)
     monkeypatch.setattr(schedules, "ENDED", [])
+    COUNTS.clear()
 
 
 def in_threads(call, count):
@@ -81,16 +82,66 @@ def killed(call) -> int:
     return os.WTERMSIG(status) if os.WIFSIGNALED(status) else 0
 
 
-@pytest.mark.parametrize("where", ["in start", "after commit"])
-def test_a_killed_beat_loses_and_doubles_nothing(where):
-    row = make(due=1, settings={"die": where})
-    due = row.next_at
-    assert killed(schedules.fire_due) == signal.SIGKILL
-    # Killed before the commit nothing has happened; killed after it, all of it has.
-    assert states(row) == ([] if where == "in start" else ["running"])
-    Schedule.objects.update(settings={})  # waits until the database has seen that the process is gone
-    schedules.fire_due()  # the beat that is started again
+def due():
+    """Its time has come."""
+    return make(due=1, settings={})
+
+
+def counted():
+    """What it counts has grown."""
+    row = make(trigger="test.count", cron="", watched=7, every=10, settings={})
+    COUNTS[7] = 12
+    return row
+
+
+def followed():
+    """The first of its two jobs has ended."""
+    row = make(due=1, settings={"stages": 2})
     schedules.fire_due()
-    assert states(row) == ["running"]
-    assert Firing.objects.get().due_at == due
-    assert Job.objects.count() == 1
+    finish(Firing.objects.get())
+    return row
+
+
+def waiting():
+    """One fired while the one before it ran, which has ended since."""
+    row = make(due=1, settings={}, overlap=Schedule.Overlap.QUEUE)
+    schedules.fire_due()
+    make_due(row)
+    schedules.fire_due()
+    finish(Firing.objects.get(state="running"))
+    schedules.follow()
+    return row
+
+
+BEATS = [
+    (due, schedules.fire_due, [], ["running"], 1), (counted, schedules.fire_counted, [], ["running"], 1),
+    (followed, schedules.follow, ["running"], ["running"], 2),
+    (waiting, schedules.begin_waiting, ["succeeded", "waiting"], ["succeeded", "running"], 2),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("where", ["in the hook", "after commit"])
+@pytest.mark.parametrize(("made", "beat", "before", "after", "jobs"), BEATS, ids=[one[0].__name__ for one in BEATS])
+def test_a_killed_beat_loses_and_doubles_nothing(made, beat, before, after, jobs, where):  # noqa: PLR0917
+    row = made()
+    usual, begun = row.settings, Job.objects.count()
+    moments = {firing.due_at for firing in Firing.objects.all()} or ({row.next_at} if row.next_at else set())
+    Schedule.objects.update(settings=usual | {"die": where})
+    assert states(row) == before
+    assert killed(beat) == signal.SIGKILL
+    # Killed before the commit nothing has happened; killed after it, all of it has.
+    done = where == "after commit"
+    assert (states(row), Job.objects.count()) == ((after, jobs) if done else (before, begun))
+    Schedule.objects.update(settings=usual)  # waits until the database has seen that the process is gone
+    beat()  # the beat that is started again
+    beat()
+    assert states(row) == after
+    assert Job.objects.count() == jobs
+    assert Firing.objects.count() == len(after)
+    if moments:
+        assert {firing.due_at for firing in Firing.objects.all()} == moments
+    last = Firing.objects.order_by("due_at").last()
+    assert (last.facts["stage"], len(last.facts["jobs"])) == ((2, 2) if made is followed else (1, 1))
+    if made is counted:
+        row.refresh_from_db()
+        assert (row.counted, last.facts["counted"], last.facts["before"]) == (12, 12, 0)
