@@ -1,6 +1,5 @@
 """Who gets which step next."""
 
-
 import pytest
 from django.db import connection, transaction
 
