@@ -37,7 +37,7 @@ print(started["number"], started["state"])  # ask again until it is frozen""",
 version = api.get(place).raise_for_status().json()
 print(version["sha256"], version["counts"]["split"], version["leakage"]["exact"])""",
     "describe_version": """\
-api.patch(place, json={"tags": ["v1-paper"], "changelog": "The first."}).raise_for_status()""",
+api.patch(place, json={"tags": ["v1-paper"]}).raise_for_status()""",
     "restore_version": """\
 again = api.post(f"{place}/restore").raise_for_status().json()""",
     "list_version_rows": """\

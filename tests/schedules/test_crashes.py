@@ -3,6 +3,7 @@
 import os
 import signal
 import threading
+import traceback
 
 import pytest
 from django.db import connection, transaction
@@ -69,13 +70,15 @@ def test_one_that_is_being_fired_holds_up_no_other():
 
 
 def killed(call) -> int:
-    """Run it in a process of its own; returns the signal that ended it, or 0."""
+    """Run it in a process of its own; returns the signal that ended it, or 0. What it raised is on stderr."""
     connection.close()
     connection.close_pool()  # the child must not speak over a connection of this process
     child = os.fork()
     if child == 0:
         try:
             call()
+        except BaseException:
+            traceback.print_exc()
         finally:
             os._exit(0)
     _, status = os.waitpid(child, 0)
