@@ -157,6 +157,16 @@
     if (!polls(event.detail.elt)) return;
     if (document.hidden && performance.now() - last < 30000) event.preventDefault(); else last = performance.now();
   });
+  let leaving = null;   // a form on its way: no preview of it goes out any more, nor is one waited for
+  on("submit", ({ target, defaultPrevented }) => {
+    if (defaultPrevented) return;
+    leaving = target;
+    all("[hx-sync]", target).forEach((el) => htmx.trigger(el, "htmx:abort"));
+  });
+  const stays = () => { leaving = null; };
+  ["input", "change"].forEach((name) => on(name, stays, true));
+  addEventListener("pageshow", stays);   // back from where it went
+  on("htmx:beforeRequest", (event) => { if (leaving && event.detail.elt.closest("form") === leaving) event.preventDefault(); });
   let held = null;
   on("htmx:beforeSwap", ({ detail }) => {   // a poll must not take the focus, nor shut what the person opened
     const active = document.activeElement;

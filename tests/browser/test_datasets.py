@@ -43,3 +43,41 @@ def test_from_a_recipe_to_files(tab, site):
     with tab.expect_download(timeout=120_000) as taken:
         tab.get_by_role("link", name=re.compile("Download|zip")).first.click(timeout=120_000)
     assert taken.value.suggested_filename.endswith(".zip")
+
+TASK = """
+from curation.models import Team
+from tests.datasets import made
+print("task", made.task(Team.objects.get(slug="ward"), 8, name={name!r}).pk)
+"""
+
+
+def sent(tab):
+    """Posts of recipes, as they leave the page: `save` or `preview`."""
+    found = []
+
+    def note(request):
+        if request.method == "POST" and request.url.endswith("/datasets/new/"):
+            found.append("save" if "do=save" in (request.post_data or "") else "preview")
+
+    tab.on("request", note)
+    return found
+
+
+def test_a_recipe_is_saved_once_and_no_preview_follows(tab, site):
+    site.manage("shell", "-c", TASK.format(name="Saved once"))
+    tab.goto("/t/ward/datasets/new/")
+    posts, held = sent(tab), []
+    tab.get_by_label("Name", exact=True).fill("Saved once of letters")
+    tab.get_by_role("checkbox", name="Saved once").check()
+    expect(tab.locator("#preview .stats dd").first).to_have_text("8")
+    # The server is slow to save: what waited to be previewed would go out meanwhile.
+    tab.route("**/datasets/new/", lambda route: held.append(route) if "do=save" in route.request.post_data else route.continue_())  # fmt: skip
+    tab.get_by_label("Most rows optional").fill("5")
+    posts.clear()
+    with tab.expect_request(lambda request: "do=save" in (request.post_data or "")):
+        tab.get_by_role("button", name="Make the dataset").click(no_wait_after=True)
+    tab.wait_for_timeout(1_000)
+    assert posts == ["save"]
+    held[0].continue_()
+    tab.wait_for_url(re.compile(r"/datasets/\d+/$"))
+    assert posts == ["save"]
