@@ -19,7 +19,10 @@ GROUP_WORDS = {
 
 
 def _whole(label: str, least: int = 1, **kwargs: Any) -> forms.IntegerField:
-    return forms.IntegerField(label=label, required=False, min_value=least, max_value=10**12, **kwargs)
+    said = {"min_value": "Use %(limit_value)s or more.", "invalid": "Use a whole number."}
+    return forms.IntegerField(
+        label=label, required=False, min_value=least, max_value=10**12, error_messages=said, **kwargs
+    )
 
 
 class RecipeForm(forms.Form):

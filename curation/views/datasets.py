@@ -51,7 +51,7 @@ def _builder(request: HttpRequest, team: Team, dataset: Dataset | None) -> HttpR
     sources, wrong = sources_in(request.POST) if posted else (recipe.get("sources", []), [])
     context: dict[str, Any] = team_frame(team) | {"dataset": dataset, "form": form, "fixed": fixed}
     saving = posted and request.POST.get("do") == "save"
-    if posted and not saving and not form.data.get("name"):
+    if posted and not saving:
         form.fields["name"].required = False  # a preview does not ask for it
     valid = posted and form.is_valid()
     if saving and wrong:
@@ -62,8 +62,8 @@ def _builder(request: HttpRequest, team: Team, dataset: Dataset | None) -> HttpR
         except Fault as fault:
             form.add_error("name" if fault.code == "dataset.name_taken" else None, f"{fault.what} {fault.advice}")
     given = form.recipe(sources) if valid else {**recipe, "sources": sources} if not posted else None
-    if wrong:
-        context["wrong"] = wrong[0]
+    if wrong or (posted and not valid):
+        context["wrong"] = wrong[0] if wrong else _first(form)
     elif given is not None and sources:
         shares = form.splits() if valid else None
         context |= _preview(team, given, shares or (dataset.splits if dataset is not None else {}))
@@ -72,6 +72,13 @@ def _builder(request: HttpRequest, team: Team, dataset: Dataset | None) -> HttpR
     return page(
         request, "curation/dataset_recipe.html", context, part="preview", status=422 if saving and form.errors else 200
     )  # fmt: skip
+
+
+def _first(form: RecipeForm) -> str:
+    """What is wrong with the form, as the panel of counts says it: by the field's name."""
+    for name, errors in form.errors.items():
+        return f"{form[name].label}: {errors[0]}" if name in form.fields else str(errors[0])
+    return ""
 
 
 def _preview(team: Team, given: dict[str, Any], splits: dict[str, Any]) -> dict[str, Any]:

@@ -81,3 +81,24 @@ def test_a_recipe_is_saved_once_and_no_preview_follows(tab, site):
     held[0].continue_()
     tab.wait_for_url(re.compile(r"/datasets/\d+/$"))
     assert posts == ["save"]
+
+
+def test_the_preview_answers_from_the_first_tick_and_says_what_is_wrong(tab, site):
+    site.manage("shell", "-c", TASK.format(name="Without a name"))
+    tab.goto("/t/ward/datasets/new/")
+    posts = sent(tab)
+    panel = tab.locator("#preview")
+    tab.get_by_role("checkbox", name="Without a name").check()
+    expect(panel.locator(".stats dd").first).to_have_text("8")
+    for label, value, said in [
+        ("Most rows optional", "-3", "Most rows: Use 1 or more."),
+        ("Splits, in percent", "hello", "Splits, in percent: “hello” is no split."),
+    ]:
+        field = tab.get_by_label(label)
+        before = field.input_value()
+        field.fill(value)
+        expect(panel.get_by_role("alert")).to_contain_text(said)
+        field.fill(before)
+        expect(panel.locator(".stats dd").first).to_have_text("8")
+    calm(tab)
+    assert set(posts) == {"preview"}

@@ -50,6 +50,15 @@ def test_the_preview_follows_the_form_and_saves_nothing(cast, as_):
     assert "The cap of a source is no number" in part
     part = text(client.post(url, fields | {"mix": "share", f"share-task-{task.pk}": "60"}, headers=htmx))
     assert "do not add up to 100 %" in part
+    for name, value, said in [
+        ("rows", "-3", "Most rows: Use 1 or more."),
+        ("rows", "some", "Most rows: Use a whole number."),
+        ("balance_counts", "letters two hundred", "How many of each: Line 1 is no name and number."),
+        ("shares", "hello", "Splits, in percent: “hello” is no split."),
+    ]:
+        part = text(client.post(url, fields | {name: value}, headers=htmx))
+        assert said in part
+        assert "Tick a source" not in part
 
 
 def test_a_dataset_is_made_frozen_tagged_exported_and_deleted(cast, as_):
