@@ -145,6 +145,7 @@ def test_differences_show_texts_and_lineage_leads_back_and_forward(cast, as_):
     assert "line 4" in row
     assert example.get_absolute_url() in row
     assert str(first) in row
+    assert '<span data-toast-text></span>' in row, "the row is no news"
     assert client.get(reverse("dataset_row", args=[dataset.pk, 2]), {"key": "t0/none"}).status_code == 404
     link = reverse("row_versions", args=[cast.team.slug]) + f"?example={example.pk}"
     assert f'href="{link}"' in client.get(example.get_absolute_url()).content.decode()
