@@ -19,6 +19,7 @@ from curation.datasets.rows import Row, unpack
 from curation.formats.training import TRAINING
 from curation.hub.facts import texts_sha256
 from curation.models import Collection, Dataset, DatasetExport, DatasetVersion, PreferencePair, Task, Team
+from jobs.models import Job
 from jobs.queries import progress
 
 PAGE = 25
@@ -75,7 +76,8 @@ def dataset_page(dataset: Dataset) -> dict[str, Any]:
         .order_by("-number")
     )
     frozen = [one for one in versions if one.is_frozen]
-    running = next((one for one in versions if not one.is_frozen), None)
+    # An older attempt that failed is only a line of the list.
+    running = versions[0] if versions and not versions[0].is_frozen else None
     job = running.job if running is not None else None
     return {
         "versions": [
@@ -83,8 +85,14 @@ def dataset_page(dataset: Dataset) -> dict[str, Any]:
             for one in versions
         ],
         "newest": frozen[0] if frozen else None, "sentence": sentence(dataset), "running": running, "job": job,
+        "resume_url": resume_url(job, dataset.get_absolute_url()),
         "passes": progress(job) if job is not None else [],
     }  # fmt: skip
+
+
+def resume_url(job: Job | None, url: str) -> str:
+    """`url` where a freeze can go on; nothing where its own recipe stopped it, which a version keeps."""
+    return "" if job is None or job.error_code.startswith("dataset.") else url
 
 
 def _place(frozen: list[DatasetVersion], one: DatasetVersion) -> int | None:

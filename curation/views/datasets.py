@@ -135,7 +135,7 @@ def dataset(request: HttpRequest, dataset_id: int) -> HttpResponse:
         return _deed(request, found)
     context = team_frame(found.team) | {"dataset": found} | queries.dataset_page(found)
     job = context["job"]
-    if request.htmx and request.htmx.target == "progress":  # type: ignore[attr-defined]
+    if request.htmx and request.htmx.target == "freezing":  # type: ignore[attr-defined]
         if job is None:
             return HttpResponse(headers={"HX-Refresh": "true"})  # the version is there: the page shows it
         if (same := unchanged(request, job.version)) is not None:
@@ -149,8 +149,8 @@ def _deed(request: HttpRequest, found: Dataset) -> HttpResponse:
     if do == "freeze":
         actions.freeze(dataset=found, by=by, changelog=request.POST.get("changelog", ""))  # type: ignore[arg-type]
     elif do in ("cancel", "resume"):
-        running = found.versions.filter(sha256="", deleted_at=None).select_related("job").first()
-        if running is not None and running.job is not None:
+        running = found.versions.filter(deleted_at=None).select_related("job").order_by("-number").first()
+        if running is not None and not running.is_frozen and running.job is not None:
             (jobs.cancel if do == "cancel" else jobs.resume)(job=running.job)
     elif do == "delete":
         actions.delete(dataset=found, by=by)  # type: ignore[arg-type]

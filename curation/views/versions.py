@@ -42,6 +42,7 @@ def dataset_version(request: HttpRequest, dataset_id: int, number: int) -> HttpR
         if request.htmx and found.job is not None and (same := unchanged(request, found.job.version)) is not None:  # type: ignore[attr-defined]
             return same
         context["passes"] = progress(found.job) if found.job is not None else []
+        context["resume_url"] = queries.resume_url(found.job, found.get_absolute_url())
         return page(request, "curation/dataset_version_open.html", context, part="progress")
     if request.htmx and request.htmx.target == "progress":  # type: ignore[attr-defined]
         return HttpResponse(headers={"HX-Refresh": "true"})

@@ -105,6 +105,37 @@ def test_a_dataset_is_made_frozen_tagged_exported_and_deleted(cast, as_):
     assert client.get(home).status_code == 404
 
 
+def test_only_the_newest_freeze_has_a_panel_and_the_list_follows_it(cast, as_):
+    task = made.task(cast.team, 30)
+    dataset = made.dataset(cast.team, made.source(task), filters={"min_chars": 100_000})
+    client, home, htmx = as_("curator"), dataset.get_absolute_url(), {"HX-Request": "true", "HX-Target": "freezing"}
+    first = made.frozen(dataset)
+    for page in (home, first.get_absolute_url()):
+        shown = text(client.get(page))
+        assert "No row is left" in shown
+        assert 'value="resume"' not in shown, "it could only fail again"
+    panel = text(client.get(home, headers=htmx))
+    assert f'<a href="{first.get_absolute_url()}">Version 1</a>' in panel
+    assert reverse("dataset_recipe", args=[dataset.pk]) in panel
+    actions.change(dataset=dataset, by=None, revision=dataset.revision, recipe={"sources": [made.source(task)]})
+    second = actions.freeze(dataset=dataset, by=None)
+    panel = text(client.get(home, headers=htmx))
+    assert panel.index("Version 2") < panel.index("Waiting for a worker") < panel.index('id="versions" hx-swap-oob="true"')
+    assert "No row is left" not in panel
+    assert client.post(home, {"do": "cancel"}).status_code == 303
+    second.job.refresh_from_db()
+    assert second.job.state == "cancelled", "the newest one"
+    client.post(home, {"do": "resume"})
+    run_job(second.job)
+    assert client.get(home, headers=htmx)["HX-Refresh"] == "true"
+    shown = text(client.get(home))
+    assert "No row is left" not in shown
+    assert "30 rows" in shown
+    client.post(home, {"do": "cancel"})
+    first.job.refresh_from_db()
+    assert first.job.state == "failed"
+
+
 def test_splits_are_fixed_and_a_stale_recipe_is_refused(cast, as_):
     task = made.task(cast.team, 10)
     dataset = made.dataset(cast.team, made.source(task))
