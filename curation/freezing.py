@@ -57,8 +57,11 @@ def plan(version: DatasetVersion) -> list[tuple[Json, int]]:
         found = source_of(version.dataset.team_id, source.kind, source.id, f"sources[{number}]")
         given: Json = {"version": version.pk, "source": number, "kind": source.kind, "id": source.id}
         if isinstance(found, Task):
-            ranges = gathering.cuts(found, source.state)
-            steps += [(given | {"start": a, "stop": b, "state": source.state}, gathering.STEP) for a, b in ranges]
+            left = gathering.size_of(source.kind, found, source.state)
+            for start, stop in gathering.cuts(found, source.state):
+                rows = min(gathering.STEP, left)
+                steps.append((given | {"start": start, "stop": stop, "state": source.state}, rows))
+                left -= rows
         else:
             steps += [(given | {"part": n}, part["rows"]) for n, part in enumerate(found.parts)]
     return steps

@@ -10,6 +10,7 @@ from django.urls import reverse
 
 from curation.actions import datasets as actions
 from curation.models import Collection, Dataset, DatasetVersion, Example
+from jobs.models import Step
 from jobs.runner import run_job
 from tests.datasets import made
 
@@ -110,6 +111,7 @@ def test_only_the_newest_freeze_has_a_panel_and_the_list_follows_it(cast, as_):
     dataset = made.dataset(cast.team, made.source(task), filters={"min_chars": 100_000})
     client, home, htmx = as_("curator"), dataset.get_absolute_url(), {"HX-Request": "true", "HX-Target": "freezing"}
     first = made.frozen(dataset)
+    assert sum(Step.objects.filter(job=first.job, pass_index=0).values_list("total", flat=True)) == 30
     for page in (home, first.get_absolute_url()):
         shown = text(client.get(page))
         assert "No row is left" in shown
