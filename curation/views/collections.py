@@ -70,16 +70,16 @@ def collection(request: HttpRequest, collection_id: int) -> HttpResponse:
         if found.job is not None:
             (jobs.cancel if do == "cancel" else jobs.resume)(job=found.job)
         return see_other(request.path)
+    if found.job is not None and request.htmx and request.htmx.target == "progress":  # type: ignore[attr-defined]
+        if (same := unchanged(request, found.job.version)) is not None:
+            return same
+        if found.ready_at or found.job.is_final:  # the page shows its rows, or asks for another mapping
+            return HttpResponse(headers={"HX-Refresh": "true"})
     shared = team_frame(found.team) | {"collection": found}
     if shared["may_curate"] and _is_draft(found):
         return _mapping(request, found, do)
     if request.method == "POST":
         raise Http404
-    if found.job is not None and request.htmx and request.htmx.target == "progress":  # type: ignore[attr-defined]
-        if (same := unchanged(request, found.job.version)) is not None:
-            return same
-        if found.ready_at:
-            return HttpResponse(headers={"HX-Refresh": "true"})
     shared |= {"job": found.job, "passes": progress(found.job) if found.job is not None else []}
     shared |= queries.collection_page(found, request.GET.get("after", "")[:600])
     return page(request, "curation/collection.html", shared, part="progress" if not found.ready_at else "rows")

@@ -237,3 +237,19 @@ def test_a_file_becomes_a_collection_and_part_of_a_version(cast, as_):
     actions.delete(dataset=dataset, by=None)
     assert client.post(answer.url, {"do": "delete"}).status_code == 303
     assert client.get(answer.url).status_code == 404
+
+
+def test_a_file_that_cannot_be_read_asks_for_another_mapping_by_itself(cast, as_):
+    rows = "".join(json.dumps({"prompt": f"Question {n}"} | ({"answer": "Yes"} if n % 2 else {})) + "\n" for n in range(4))
+    client = as_("curator")
+    sent = {"name": "Half", "file": SimpleUploadedFile("half.jsonl", rows.encode())}
+    url = client.post(reverse("collection_new", args=[cast.team.slug]), sent).url
+    client.post(url, {"instruction": "prompt", "output": "answer", "do": "start"})
+    htmx = {"HX-Request": "true", "HX-Target": "progress"}
+    assert "Waiting for a worker" in text(client.get(url, headers=htmx))
+    found = Collection.objects.get()
+    run_job(found.job)
+    assert client.get(url, headers=htmx)["HX-Refresh"] == "true"
+    shown = text(client.get(url))
+    assert "Too many rows are bad" in shown
+    assert "How shall" in shown
