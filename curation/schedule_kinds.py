@@ -103,6 +103,8 @@ class FreezeKind(TeamKind):
 
     def follow(self, firing: Firing, job: Job) -> Job | None:
         facts, given = firing.facts, firing.schedule.settings
+        if "packing" in facts:
+            facts["packed"] = [*facts["packed"], facts.pop("packing")]
         rows = DatasetVersion.objects.select_related("dataset__team")
         version: DatasetVersion = need(rows.filter(pk=facts["version"], deleted_at=None).first(), "The version")
         if "rows" not in facts:
@@ -119,10 +121,11 @@ class FreezeKind(TeamKind):
         for name in firing.schedule.settings.get("formats", []):
             if name in firing.facts["packed"]:
                 continue
-            firing.facts["packed"] = [*firing.facts["packed"], name]
             export = datasets.export(version=version, format=name, by=actor_of(firing))
             if not export.path:
+                firing.facts["packing"] = name  # packed when its job has succeeded
                 return export.job
+            firing.facts["packed"] = [*firing.facts["packed"], name]
         return self._push(firing, version)
 
     def _push(self, firing: Firing, version: DatasetVersion) -> Job | None:

@@ -7,6 +7,7 @@ with `*` in the hour go by real time, so an hourly one fires in each hour that p
 
 from __future__ import annotations
 
+from calendar import month_name
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -27,6 +28,19 @@ class TimetableError(Exception):
     def __init__(self, field: str, why: str) -> None:
         super().__init__(f"{field} {why}")
         self.field, self.why = field, why
+
+
+def _no_such_day(cron: str) -> str:
+    """That a day never comes in its months, as in "there is no 30 February"; empty for other faults of a line."""
+    minute, hour, day, month, weekday = cron.split()
+    try:
+        CronSim(" ".join((minute, hour, day, "*", weekday)), datetime(2024, 1, 1, tzinfo=UTC))
+        CronSim(" ".join((minute, hour, "*", month, weekday)), datetime(2024, 1, 1, tzinfo=UTC))
+    except CronSimError:
+        return ""  # one of its fields is wrong by itself
+    if day.isdecimal() and (month.isdecimal() or month.isalpha()):
+        return f"there is no {int(day)} {month_name[int(month)] if month.isdecimal() else month.capitalize()}"
+    return "there is no such day in these months"
 
 
 @dataclass(frozen=True)
@@ -50,7 +64,7 @@ class Timetable:
             # Looked at in UTC: the hours in which the clock moves say nothing of the line.
             first = list(islice(CronSim(made.cron, datetime(2024, 1, 1, tzinfo=UTC)), LOOKED_AT))
         except CronSimError as error:
-            raise TimetableError("cron", f"cannot be read: {str(error).lower()}") from None
+            raise TimetableError("cron", f"cannot be read: {_no_such_day(made.cron) or str(error).lower()}") from None
         if not first:
             raise TimetableError("cron", "never comes")
         if any(later - earlier < LEAST_GAP for earlier, later in pairwise(first)):

@@ -55,7 +55,7 @@ register(
         "dataset.tag": Text("This tag cannot be used", "{tag} {why}", "{mend}"),
         "dataset.nothing_fits": Text(
             "No row fits this format",
-            "{name} has {rows} rows, and none of them can be written as {format}: {reason}",
+            "{name} has {rows} rows, and none of them can be written as {format}: {reason}.",
             "Choose a format that fits what the rows hold.",
         ),
         "dataset.format": Text("There is no such format", "{format} is no format.", "The formats are {known}."),

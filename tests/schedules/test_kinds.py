@@ -172,6 +172,16 @@ def test_a_version_is_frozen_and_packed_and_an_unchanged_one_is_not_packed_again
     assert DatasetVersion.objects.get(number=1).changelog == "By the schedule versions."
 
 
+def test_a_format_that_fits_no_row_is_not_told_as_packed(cast):
+    dataset = made_datasets.dataset(cast.team, made_datasets.source(made_datasets.task(cast.team, 12)))
+    row = make("versions", lane=cast.team.lane, kind="dataset",
+               settings={"dataset": dataset.pk, "formats": ["alpaca", "preference"], "only_changed": True})  # fmt: skip
+    firing = fire(row)
+    assert firing.error_code == "dataset.nothing_fits"
+    assert firing.error_what.endswith("the row is no preference.")
+    assert told(firing) == ["Version 1, 12 rows, packed as alpaca"]
+
+
 def test_a_dataset_without_sources_fails_with_words(cast):
     dataset = made_datasets.dataset(cast.team)
     row = make("versions", lane=cast.team.lane, kind="dataset", settings={"dataset": dataset.pk})

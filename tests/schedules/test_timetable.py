@@ -86,7 +86,11 @@ def test_what_was_missed_is_counted_up_to_a_limit():
     ("cron", "zone", "field", "why"),
     [
         ("0 99 * * *", "UTC", "cron", "cannot be read: bad hour"),
-        ("0 0 30 2 *", "UTC", "cron", "cannot be read"),
+        ("0 0 30 2 *", "UTC", "cron", "cannot be read: there is no 30 February"),
+        ("0 0 31 apr *", "UTC", "cron", "cannot be read: there is no 31 Apr"),
+        ("0 0 30,31 2 *", "UTC", "cron", "there is no such day in these months"),
+        ("0 0 31 4,6 *", "UTC", "cron", "there is no such day in these months"),
+        ("0 0 32 2 *", "UTC", "cron", "cannot be read: bad day-of-month"),
         ("0 0 * *", "UTC", "cron", "has not the five fields"),
         ("0 0 0 * * *", "UTC", "cron", "has not the five fields"),
         ("*/4 * * * *", "UTC", "cron", "more often than every five minutes"),
