@@ -11,7 +11,7 @@ import pyarrow as pa
 from config.faults import Fault
 from curation import freezing, gathering
 from curation.datasets.licences import Conflict, conflicts
-from curation.datasets.mixing import Index, codes_of, index_of, mix, passing
+from curation.datasets.mixing import Index, codes_of, index_of, mix, passing, rounded
 from curation.datasets.recipe import Recipe
 from curation.datasets.splits import Splits
 from curation.models import Collection, DatasetVersion, Task, Team
@@ -71,7 +71,7 @@ def preview(team: Team, recipe: Recipe, splits: Splits) -> Preview:
         for one in mixed.short
     ]  # fmt: skip
     made.dropped = sorted(((name, count * every) for name, count in dropped.items()), key=lambda pair: -pair[1])
-    made.splits = [(name, round(share * made.rows)) for name, share in splits.shares.items()]
+    made.splits = list(zip(splits.shares, rounded(np.array([*splits.shares.values()]), made.rows), strict=True))
     if index.shas is None and recipe.duplicates == "drop":
         made.unknown.append("duplicates of a whole text")
     if recipe.filters.languages:

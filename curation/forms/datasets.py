@@ -1,17 +1,19 @@
 """The recipe as a form: sources in a table, the rest in fields. From fields to a recipe and back."""
 
-from collections.abc import Mapping
+import re
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from django import forms
 from django.http import QueryDict
 
-from curation.datasets.recipe import BALANCE_BY
+from curation.datasets.recipe import BALANCE_BY, RecipeError
 from curation.datasets.splits import GROUPS
 from curation.forms.tasks import ListField
 
 BALANCE = [("", "Nothing"), *((name, name.capitalize()) for name in BALANCE_BY)]
 MIXES = [("all", "Everything that is left"), ("share", "By share of each source"), ("temperature", "By temperature")]
+_SOURCE = re.compile(r"sources\[(\d+)\](?:\.(\w+))?")
 GROUP_WORDS = {
     "prompt": "The same prompt", "row": "Nothing: each row for itself", "source": "The same source",
     "tag": "A tag that begins with …", "lineage": "A field of the lineage",
@@ -174,6 +176,8 @@ def sources_in(posted: QueryDict) -> tuple[list[dict[str, Any]], list[str]]:
         if kind == "repaired":
             one |= {"kind": "task", "state": "repaired"}
         for name, read in (("weight", float), ("share", float), ("cap", int)):
+            if name == "share" and posted.get("mix") != "share":
+                continue  # the page does not show it
             text = posted.get(f"{name}-{ticked}", "").strip().replace("%", "")
             if not text:
                 continue
@@ -187,6 +191,29 @@ def sources_in(posted: QueryDict) -> tuple[list[dict[str, Any]], list[str]]:
         if posted.get(f"rejected-{ticked}"):
             found.append(one | {"state": "rejected"})
     return found, wrong
+
+
+def said(error: RecipeError, form: RecipeForm, names: Sequence[str]) -> str:
+    """The error in the words of the page: the place by the name of the source or the label of the field.
+
+    `names`: of the recipe's sources, in its order.
+    """
+    if (source := _SOURCE.fullmatch(error.place)) and int(source[1]) < len(names):
+        name = f"{names[int(source[1])]}: its {source[2]}" if source[2] else names[int(source[1])]
+    elif (field := _field_of(error.place)) in form.fields:
+        name = f"“{form[field].label}”"
+    else:
+        name = f"The {error.place.replace('splits.', 'split ')}"
+    return f"{name} {error.why} {error.mend}"
+
+
+def _field_of(place: str) -> str:
+    """The field that a place of a recipe comes from."""
+    head, _, name = place.partition(".")
+    special = {"filters.sources": "only_sources", "filters.sources_not": "no_sources"}
+    if head in ("caps", "balance"):
+        return f"{head.removesuffix('s')}_{name.split('.')[0]}"
+    return special.get(place, name or head)
 
 
 class CollectionForm(forms.Form):

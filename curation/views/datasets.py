@@ -15,7 +15,7 @@ from curation.actions import datasets as actions
 from curation.datasets import recipe as recipes
 from curation.datasets import splits as splitting
 from curation.datasets.recipe import RecipeError
-from curation.forms.datasets import RecipeForm, initial_of, sources_in
+from curation.forms.datasets import RecipeForm, initial_of, said, sources_in
 from curation.models import Dataset, Team
 from curation.previewing_datasets import preview
 from curation.views.shared import team_frame
@@ -54,20 +54,24 @@ def _builder(request: HttpRequest, team: Team, dataset: Dataset | None) -> HttpR
     if posted and not saving:
         form.fields["name"].required = False  # a preview does not ask for it
     valid = posted and form.is_valid()
-    if saving and wrong:
+    choices = queries.choices(team)
+    given = form.recipe(sources) if valid else {**recipe, "sources": sources} if not posted else None
+    splits = (form.splits() if valid else None) or (dataset.splits if dataset is not None else {})
+    wrong = [*wrong, *([_first(form)] if posted and not valid else [])]
+    if given is not None and not wrong:
+        wrong = _trouble(given, splits, form, _names(sources, choices))
+    if saving and wrong and valid:
         form.add_error(None, wrong[0])
     if saving and valid and not wrong:
         try:
             return see_other(_saved(request, team, dataset, form, sources).get_absolute_url())
         except Fault as fault:
             form.add_error("name" if fault.code == "dataset.name_taken" else None, f"{fault.what} {fault.advice}")
-    given = form.recipe(sources) if valid else {**recipe, "sources": sources} if not posted else None
-    if wrong or (posted and not valid):
-        context["wrong"] = wrong[0] if wrong else _first(form)
+    if wrong:
+        context["wrong"] = wrong[0]
     elif given is not None and sources:
-        shares = form.splits() if valid else None
-        context |= _preview(team, given, shares or (dataset.splits if dataset is not None else {}))
-    context["choices"] = _ticked(queries.choices(team), sources, request)
+        context |= _preview(team, given, splits)
+    context["choices"] = _ticked(choices, sources, request)
     context["revision"] = request.POST.get("revision", dataset.revision if dataset is not None else 0)
     return page(
         request, "curation/dataset_recipe.html", context, part="preview", status=422 if saving and form.errors else 200
@@ -81,11 +85,33 @@ def _first(form: RecipeForm) -> str:
     return ""
 
 
+def _names(sources: list[dict[str, Any]], choices: list[dict[str, Any]]) -> list[str]:
+    """What the table calls the sources of a recipe."""
+    known = {one["value"]: one["name"] for one in choices}
+    kinds = ["repaired" if one.get("state") == "repaired" else one["kind"] for one in sources]
+    found = [
+        known.get(f"{kind}-{one['id']}", f"Source {n}")
+        for n, (kind, one) in enumerate(zip(kinds, sources, strict=True), 1)
+    ]
+    return [
+        f"{name} (rejected)" if one.get("state") == "rejected" else name
+        for name, one in zip(found, sources, strict=True)
+    ]
+
+
+def _trouble(given: dict[str, Any], splits: dict[str, Any], form: RecipeForm, names: list[str]) -> list[str]:
+    """Why the recipe cannot be followed, before anybody looks at rows."""
+    try:
+        recipes.parse(given)
+        splitting.parse(splits)
+    except RecipeError as error:
+        return [said(error, form, names)]
+    return []
+
+
 def _preview(team: Team, given: dict[str, Any], splits: dict[str, Any]) -> dict[str, Any]:
     try:
         return {"preview": preview(team, recipes.parse(given), splitting.parse(splits))}
-    except RecipeError as error:
-        return {"wrong": str(error)}
     except Fault as fault:
         return {"wrong": f"{fault.what} {fault.advice}"}
 

@@ -44,6 +44,7 @@ def test_from_a_recipe_to_files(tab, site):
         tab.get_by_role("link", name=re.compile("Download|zip")).first.click(timeout=120_000)
     assert taken.value.suggested_filename.endswith(".zip")
 
+
 TASK = """
 from curation.models import Team
 from tests.datasets import made

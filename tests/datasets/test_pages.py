@@ -2,6 +2,7 @@
 
 import io
 import json
+import re
 import zipfile
 
 import pytest
@@ -28,9 +29,9 @@ def text(answer):
 def test_an_empty_team_sees_what_a_dataset_is(cast, as_):
     answer = as_("curator").get(reverse("datasets", args=[cast.team.slug]))
     assert "No dataset yet" in text(answer)
-    assert "There is nothing to make a dataset of yet" in text(
-        as_("curator").get(reverse("dataset_new", args=[cast.team.slug]))
-    )
+    shown = text(as_("curator").get(reverse("dataset_new", args=[cast.team.slug])))
+    assert "There is nothing to make a dataset of yet" in shown
+
 
 
 def test_the_preview_follows_the_form_and_saves_nothing(cast, as_):
@@ -50,7 +51,17 @@ def test_the_preview_follows_the_form_and_saves_nothing(cast, as_):
     part = text(client.post(url, fields | {f"cap-task-{task.pk}": "many"}, headers=htmx))
     assert "The cap of a source is no number" in part
     part = text(client.post(url, fields | {"mix": "share", f"share-task-{task.pk}": "60"}, headers=htmx))
-    assert "do not add up to 100 %" in part
+    assert "The sources have shares that do not add up to 100 %" in part
+    part = text(client.post(url, fields | {"mix": "share"}, headers=htmx))
+    assert f"{task.name}: its share is missing." in part
+    assert "sources[" not in part
+    part = text(client.post(url, fields | {f"share-task-{task.pk}": "600"}, headers=htmx))
+    assert "share" not in part.split('id="preview"')[1].split("</dl>")[0], "it counts only where the mix goes by share"
+    part = text(client.post(url, fields | {"min_chars": "9", "max_chars": "5"}, headers=htmx))
+    assert "“At least so many characters” is above the most." in part
+    part = text(client.post(url, fields | {"balance_by": "", "cap_source": "9"}, headers=htmx))
+    assert "30 candidates" in part
+    assert "18 left after caps" in part
     for name, value, said in [
         ("rows", "-3", "Most rows: Use 1 or more."),
         ("rows", "some", "Most rows: Use a whole number."),
@@ -60,6 +71,23 @@ def test_the_preview_follows_the_form_and_saves_nothing(cast, as_):
         part = text(client.post(url, fields | {name: value}, headers=htmx))
         assert said in part
         assert "Tick a source" not in part
+
+
+def test_the_splits_of_a_preview_add_up_to_its_rows(cast, as_):
+    task = made.task(cast.team, 5)
+    fields = FIELDS | {"use": f"task-{task.pk}", "shares": "train 80, validation 10, test 10"}
+    headers = {"HX-Request": "true", "HX-Target": "preview"}
+    part = text(as_("curator").post(reverse("dataset_new", args=[cast.team.slug]), fields, headers=headers))
+    assert re.findall(r"about (\d+)", part) == ["4", "1", "0"]
+
+
+def test_what_is_wrong_with_a_source_is_said_by_its_name_also_when_saving(cast, as_):
+    task = made.task(cast.team, 5)
+    fields = FIELDS | {"use": f"task-{task.pk}", "do": "save", f"weight-task-{task.pk}": "0"}
+    answer = as_("curator").post(reverse("dataset_new", args=[cast.team.slug]), fields)
+    assert answer.status_code == 422
+    assert f"{task.name}: its weight is not between 0.001 and 1000." in text(answer)
+    assert "sources[" not in text(answer)
 
 
 def test_a_dataset_is_made_frozen_tagged_exported_and_deleted(cast, as_):
@@ -122,7 +150,9 @@ def test_only_the_newest_freeze_has_a_panel_and_the_list_follows_it(cast, as_):
     actions.change(dataset=dataset, by=None, revision=dataset.revision, recipe={"sources": [made.source(task)]})
     second = actions.freeze(dataset=dataset, by=None)
     panel = text(client.get(home, headers=htmx))
-    assert panel.index("Version 2") < panel.index("Waiting for a worker") < panel.index('id="versions" hx-swap-oob="true"')
+    assert (
+        panel.index("Version 2") < panel.index("Waiting for a worker") < panel.index('id="versions" hx-swap-oob="true"')
+    )
     assert "No row is left" not in panel
     assert client.post(home, {"do": "cancel"}).status_code == 303
     second.job.refresh_from_db()
@@ -178,7 +208,7 @@ def test_differences_show_texts_and_lineage_leads_back_and_forward(cast, as_):
     assert "line 4" in row
     assert example.get_absolute_url() in row
     assert str(first) in row
-    assert '<span data-toast-text></span>' in row, "the row is no news"
+    assert "<span data-toast-text></span>" in row, "the row is no news"
     assert client.get(reverse("dataset_row", args=[dataset.pk, 2]), {"key": "t0/none"}).status_code == 404
     link = reverse("row_versions", args=[cast.team.slug]) + f"?example={example.pk}"
     assert f'href="{link}"' in client.get(example.get_absolute_url()).content.decode()
@@ -240,7 +270,9 @@ def test_a_file_becomes_a_collection_and_part_of_a_version(cast, as_):
 
 
 def test_a_file_that_cannot_be_read_asks_for_another_mapping_by_itself(cast, as_):
-    rows = "".join(json.dumps({"prompt": f"Question {n}"} | ({"answer": "Yes"} if n % 2 else {})) + "\n" for n in range(4))
+    rows = "".join(
+        json.dumps({"prompt": f"Question {n}"} | ({"answer": "Yes"} if n % 2 else {})) + "\n" for n in range(4)
+    )
     client = as_("curator")
     sent = {"name": "Half", "file": SimpleUploadedFile("half.jsonl", rows.encode())}
     url = client.post(reverse("collection_new", args=[cast.team.slug]), sent).url
