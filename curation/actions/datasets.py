@@ -143,9 +143,11 @@ def restore(*, version: DatasetVersion, by: User | None, changelog: str = "") ->
 
 
 def need_frozen(version: DatasetVersion) -> None:
-    """Raises `Fault` dataset.not_frozen."""
-    if not version.is_frozen:
-        raise Fault("dataset.not_frozen", name=str(version))
+    """Raises `Fault` dataset.not_frozen, dataset.freeze_failed."""
+    if version.is_frozen:
+        return
+    failed = version.job is not None and version.job.state == Job.State.FAILED
+    raise Fault("dataset.freeze_failed" if failed else "dataset.not_frozen", name=str(version))
 
 
 @transaction.atomic

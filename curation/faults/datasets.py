@@ -43,6 +43,12 @@ register(
         "dataset.not_frozen": Text(
             "This version is not frozen yet", "{name} has no rows yet.", "Wait until it is frozen.", status=409
         ),
+        "dataset.freeze_failed": Text(
+            "This version was never frozen",
+            "Freezing {name} failed, so it has no rows.",
+            "Change the recipe if that is why, and freeze another version.",
+            status=409,
+        ),
         "dataset.version_used": Text(
             "This version is in use", "It is a source of {used}.", "Take it out of that recipe first.", status=409
         ),

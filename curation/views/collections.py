@@ -63,9 +63,7 @@ def collection(request: HttpRequest, collection_id: int) -> HttpResponse:
     found = access.collection(request.user, collection_id, need)  # type: ignore[arg-type]
     do = request.POST.get("do", "preview")
     if request.method == "POST" and do in ("delete", "discard"):
-        actions.delete(collection=found, by=request.user)  # type: ignore[arg-type]
-        messages.info(request, f"{found.name} is deleted.")
-        return see_other(reverse("datasets", args=[found.team.slug]))
+        return _deleted(request, found)
     if request.method == "POST" and do in ("cancel", "resume"):
         if found.job is not None:
             (jobs.cancel if do == "cancel" else jobs.resume)(job=found.job)
@@ -83,6 +81,19 @@ def collection(request: HttpRequest, collection_id: int) -> HttpResponse:
     shared |= {"job": found.job, "passes": progress(found.job) if found.job is not None else []}
     shared |= queries.collection_page(found, request.GET.get("after", "")[:600])
     return page(request, "curation/collection.html", shared, part="progress" if not found.ready_at else "rows")
+
+
+def _deleted(request: HttpRequest, found: Collection) -> HttpResponse:
+    """Back to the list; where a recipe uses it, its page says which one and leads there."""
+    try:
+        actions.delete(collection=found, by=request.user)  # type: ignore[arg-type]
+    except Fault as fault:
+        context = team_frame(found.team) | {"collection": found, "job": found.job, "fault": fault}
+        context |= {"user": queries.user_of(found), "passes": progress(found.job) if found.job is not None else []}
+        context |= queries.collection_page(found, "")
+        return page(request, "curation/collection.html", context, status=fault.status)
+    messages.info(request, f"{found.name} is deleted.")
+    return see_other(reverse("datasets", args=[found.team.slug]))
 
 
 def _is_draft(found: Collection) -> bool:

@@ -169,6 +169,5 @@ def dataset_download(request: HttpRequest, dataset_id: int, number: int, trainin
 
 def _frozen(request: HttpRequest, dataset_id: int, number: int) -> DatasetVersion:
     found = access.dataset_version(request.user, dataset_id, number)  # type: ignore[arg-type]
-    if not found.is_frozen:
-        raise Fault("dataset.not_frozen", name=str(found))
+    actions.need_frozen(found)
     return found

@@ -31,7 +31,8 @@ def test_an_empty_team_sees_what_a_dataset_is(cast, as_):
     assert "No dataset yet" in text(answer)
     shown = text(as_("curator").get(reverse("dataset_new", args=[cast.team.slug])))
     assert "There is nothing to make a dataset of yet" in shown
-
+    for name in ("task_new", "runs", "collection_new"):
+        assert f'class="button" href="{reverse(name, args=[cast.team.slug])}"' in shown
 
 
 def test_the_preview_follows_the_form_and_saves_nothing(cast, as_):
@@ -144,6 +145,10 @@ def test_only_the_newest_freeze_has_a_panel_and_the_list_follows_it(cast, as_):
         shown = text(client.get(page))
         assert "No row is left" in shown
         assert 'value="resume"' not in shown, "it could only fail again"
+    refused = client.get(reverse("version_push", args=[dataset.pk, 1]))
+    assert refused.status_code == 409
+    assert "was never frozen" in text(refused)
+    assert "Wait" not in text(refused)
     panel = text(client.get(home, headers=htmx))
     assert f'<a href="{first.get_absolute_url()}">Version 1</a>' in panel
     assert reverse("dataset_recipe", args=[dataset.pk]) in panel
@@ -263,7 +268,11 @@ def test_a_file_becomes_a_collection_and_part_of_a_version(cast, as_):
     dataset = made.dataset(cast.team, {"kind": "collection", "id": found.pk}, filters={"licences": ["mit"]})
     version = made.frozen(dataset)
     assert version.rows == 19
-    assert client.post(answer.url, {"do": "delete"}).status_code == 409
+    refused = client.post(answer.url, {"do": "delete"})
+    assert refused.status_code == 409
+    assert "It is a source of Letters" in text(refused)
+    assert reverse("dataset_recipe", args=[dataset.pk]) in text(refused)
+    assert "Question 7" in text(refused), "it stays on its page"
     actions.delete(dataset=dataset, by=None)
     assert client.post(answer.url, {"do": "delete"}).status_code == 303
     assert client.get(answer.url).status_code == 404
