@@ -34,8 +34,8 @@ def _no_such_day(cron: str) -> str:
     """That a day never comes in its months, as in "there is no 30 February"; empty for other faults of a line."""
     minute, hour, day, month, weekday = cron.split()
     try:
-        CronSim(" ".join((minute, hour, day, "*", weekday)), datetime(2024, 1, 1, tzinfo=UTC))
-        CronSim(" ".join((minute, hour, "*", month, weekday)), datetime(2024, 1, 1, tzinfo=UTC))
+        CronSim(f"{minute} {hour} {day} * {weekday}", datetime(2024, 1, 1, tzinfo=UTC))
+        CronSim(f"{minute} {hour} * {month} {weekday}", datetime(2024, 1, 1, tzinfo=UTC))
     except CronSimError:
         return ""  # one of its fields is wrong by itself
     if day.isdecimal() and (month.isdecimal() or month.isalpha()):

@@ -52,13 +52,17 @@ print("task", made.task(Team.objects.get(slug="ward"), 8, name={name!r}).pk)
 """
 
 
+def saves(request):
+    return "do=save" in (request.post_data or "")
+
+
 def sent(tab):
     """Posts of recipes, as they leave the page: `save` or `preview`."""
     found = []
 
     def note(request):
         if request.method == "POST" and request.url.endswith("/datasets/new/"):
-            found.append("save" if "do=save" in (request.post_data or "") else "preview")
+            found.append("save" if saves(request) else "preview")
 
     tab.on("request", note)
     return found
@@ -72,10 +76,10 @@ def test_a_recipe_is_saved_once_and_no_preview_follows(tab, site):
     tab.get_by_role("checkbox", name="Saved once").check()
     expect(tab.locator("#preview .stats dd").first).to_have_text("8")
     # The server is slow to save: what waited to be previewed would go out meanwhile.
-    tab.route("**/datasets/new/", lambda route: held.append(route) if "do=save" in route.request.post_data else route.continue_())  # fmt: skip
+    tab.route("**/datasets/new/", lambda route: held.append(route) if saves(route.request) else route.continue_())
     tab.get_by_label("Most rows optional").fill("5")
     posts.clear()
-    with tab.expect_request(lambda request: "do=save" in (request.post_data or "")):
+    with tab.expect_request(saves):
         tab.get_by_role("button", name="Make the dataset").click(no_wait_after=True)
     tab.wait_for_timeout(1_000)
     assert posts == ["save"]
