@@ -370,3 +370,22 @@ TaskMember.objects.create(task=task, user=owner, daily_goal=20)
     tab.goto(f"/tasks/{make(f'None {name}', 0)}/annotate/")
     look("none")
     assert wrong == {}
+
+
+def test_the_policy_for_styles_is_kept_while_one_annotates(tab, make):
+    """Skips and submits, with a text that has grown: no line of the console speaks of the policy."""
+    lines = []
+    tab.on("console", lambda line: lines.append(f"{line.type}: {line.text}"))
+    start(tab, make("Grown", 4))
+    tab.get_by_label("Output").fill("One line\n" * 30)
+    submit(tab)
+    letter(tab, 1)
+    # A person who drags the corner of a field, and browsers where a script makes it grow, leave a style behind.
+    tab.get_by_label("Output").evaluate("el => { el.style.height = '300px'; }")
+    tab.get_by_label("Output").fill("You are well.")
+    submit(tab)
+    letter(tab, 2)
+    tab.locator("body").press("s")
+    submit(tab)
+    letter(tab, 3)
+    assert [line for line in lines if "Content Security Policy" in line] == []
