@@ -3,9 +3,10 @@
 from typing import Any
 
 from curation import answers
+from curation.agreement import counted
 from curation.answers.editing import Row
 from curation.content import Content, ContentError, load
-from curation.models import Annotation, Task
+from curation.models import Task
 
 PREVIEW = "p-"  # names of the inputs of the preview, which belong to no form
 
@@ -30,7 +31,7 @@ def form_page(task: Task, rows: list[Row], form: answers.Form | None) -> dict[st
         "rows": rows,
         "kinds": list(answers.KINDS.values()),
         "presets": answers.PRESETS,
-        "answer_count": Annotation.objects.filter(task=task).exclude(submitted_at=None).count(),
+        "answer_count": counted(task).count(),
         "widgets": answers.widgets(form, None, content, prefix=PREVIEW) if form else [],
         "real_example": real,
     }

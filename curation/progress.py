@@ -67,10 +67,13 @@ def _states(task: Task) -> dict[str, Any]:
         found["done"] += row["done_sum"]
         if row["state"] == "open":  # one that was decided wants no more answers
             missing = row["wanted_sum"] - row["done_sum"]
-    working = Slot.objects.filter(task=task, state="claimed", gold=False, expires_at__gt=timezone.now())
+    working = Slot.objects.filter(
+        task=task, state="claimed", gold=False, expires_at__gt=timezone.now(), example__in=alive.filter(state="open")
+    )
     found["examples"] = sum(found[state] for state in Example.State.values)
     found["missing"] = max(missing, 0)
     found["in_work"] = working.values("example").distinct().count()
+    found["free"] = found["open"] - found["in_work"]  # the states on the page add up to the examples
     found["decided"] = found["accepted"] + found["rejected"]
     found["share"] = found["done"] / found["wanted"] if found["wanted"] else 0.0
     return found

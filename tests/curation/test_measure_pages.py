@@ -1,5 +1,6 @@
 """Agreement and progress as each role sees them; the numbers are those of the pure functions."""
 
+import re
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -234,7 +235,19 @@ def test_done_of_wanted_by_state(cast, as_, task):
     found = progress.of(task, agreement.Eyes(cast.curator.pk, True))["states"]
     assert (found["wanted"], found["done"], found["missing"]) == (14, 8, 6)
     assert (found["open"], found["submitted"], found["accepted"], found["in_work"]) == (3, 2, 2, 1)
-    assert "8 of 14 wanted answers" in get(as_("viewer"), "task_progress", task)
+    page = get(as_("viewer"), "task_progress", task)
+    assert "8 of 14 wanted answers" in page
+    tiles = [int(number) for number in re.findall(r'<div class="stat"><dt>[^<]+</dt><dd>(\d+)', page)]
+    assert tiles == [2, 1, 2, 2, 0]  # open, in work, to review, accepted, rejected
+    assert sum(tiles) == 7  # each example in one of them
+
+
+def test_the_form_counts_the_answers_that_everything_else_counts(cast, as_, task):
+    answered(task, [cast.annotator], [["yes"]] * 4)
+    newest = Annotation.objects.order_by("-pk").values_list("pk", flat=True)[:2]
+    Annotation.objects.filter(pk__in=list(newest)).update(state="returned")
+    assert "2 answers so far" in get(as_("curator"), "task_form", task)
+    assert "Answers still wanted" in get(as_("curator"), "task", task)
 
 
 def test_pace_and_estimated_finish(cast, task):
