@@ -1,16 +1,24 @@
-"""The record in words: what each action of the audit is called, after the name of who did it.
+"""The record in words: what each action of the audit is called, after the name of who did it, and what it was done to.
 
-Other apps register their own actions from `ready()`.
+Other apps register their own actions and things from `ready()`.
 """
 
-from typing import Any
+import re
+from collections import defaultdict
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING, Any
+
+from django.apps import apps
+
+if TYPE_CHECKING:
+    from curation.models import AuditEvent
 
 SAYS: dict[str, str] = {
     "team.created": "made the team",
-    "team.renamed": "renamed the team",
+    "team.renamed": "renamed the team to",
     "member.joined": "joined the team",
-    "member.role": "changed a member's role",
-    "member.removed": "ended a membership",
+    "member.role": "changed the role of",
+    "member.removed": "ended the membership of",
     "invitation.created": "invited somebody",
     "invitation.revoked": "withdrew an invitation",
     "token.made": "made an API token",
@@ -60,22 +68,23 @@ SAYS: dict[str, str] = {
     "import.started": "started an import",
     "import.finished": "brought in",
     "import.cancelled": "cancelled an import",
+    "examples.imported": "brought in examples from",
     "endpoint.created": "added the model endpoint",
     "endpoint.changed": "changed the model endpoint",
     "endpoint.tested": "tested the model endpoint",
     "endpoint.archived": "archived the model endpoint",
     "spending.limited": "set the spending limit",
-    "generation.started": "started a generation",
-    "generation.cancelled": "cancelled a generation",
-    "generation.resumed": "resumed a generation",
-    "generation.retried": "asked again what failed in a generation",
+    "generation.started": "started the generation",
+    "generation.cancelled": "cancelled the generation",
+    "generation.resumed": "resumed the generation",
+    "generation.retried": "asked again what failed in the generation",
     "prompt.written": "wrote the prompt",
     "job.cancelled": "stopped work in the background:",
     "job.resumed": "resumed work in the background:",
-    "candidates.dropped": "dropped candidates",
-    "candidates.rescued": "rescued candidates",
-    "candidates.undone": "took back a decision on candidates",
-    "candidates.accepted": "took candidates into the queue",
+    "candidates.dropped": "dropped candidates of",
+    "candidates.rescued": "rescued candidates of",
+    "candidates.undone": "took back a decision on candidates of",
+    "candidates.accepted": "took into the queue candidates of",
 }
 
 
@@ -88,7 +97,99 @@ def says(action: str) -> str:
     return SAYS.get(action, action.replace(".", " ").replace("_", " "))
 
 
-def names(facts: dict[str, Any]) -> str:
-    """What the deed was done to, if the record says its name."""
-    name = facts.get("name")
-    return str(name) if name else ""
+# --- what a deed was done to ---
+
+Names = Callable[[set[int]], dict[int, str]]  # by the keys of the things, in one query
+LOOSE_END = re.compile(r"(?:[,:]|,? (?:of|to|for|by|from|named))$")
+
+
+def column(model: str, path: str) -> Names:
+    """The names stand in a column of the things, or of what they belong to."""
+
+    def names(keys: set[int]) -> dict[int, str]:
+        rows = apps.get_model(model)._base_manager.filter(pk__in=keys).values_list("pk", path)
+        return {pk: str(name) for pk, name in rows}
+
+    return names
+
+
+def _people(keys: set[int]) -> dict[int, str]:
+    rows = apps.get_model("curation.membership")._base_manager.filter(pk__in=keys)
+    return {pk: name or email for pk, name, email in rows.values_list("pk", "user__name", "user__email")}
+
+
+def _generations(keys: set[int]) -> dict[int, str]:
+    from curation.generators import GENERATORS
+
+    rows = apps.get_model("curation.generation")._base_manager.filter(pk__in=keys)
+    return {
+        pk: f"{'preview of ' if preview else ''}{GENERATORS[kind].title if kind in GENERATORS else kind} for {task}"
+        for pk, kind, preview, task in rows.values_list("pk", "generator", "preview", "task__name")
+    }
+
+
+THINGS: dict[str, Names] = {
+    "curation.task": column("curation.task", "name"),
+    "curation.demonstration": column("curation.demonstration", "task__name"),
+    "curation.dataset": column("curation.dataset", "name"),
+    "curation.membership": _people,
+    "curation.generation": _generations,
+}
+
+
+def register_things(names: dict[str, Names]) -> None:
+    THINGS.update(names)
+
+
+def told(events: Iterable["AuditEvent"]) -> dict[int, tuple[str, str]]:
+    """(what was done, to what) by the key of the event: one query for each kind of thing that no fact names.
+
+    Where nothing can be named any more the words do not wait for a name: "began an export".
+    """
+    rows = list(events)
+    wanted: dict[str, set[int]] = defaultdict(set)
+    for row in rows:
+        kind, number = _target(row)
+        if number and kind in THINGS and not _named(row):
+            wanted[kind].add(number)
+    found = {kind: THINGS[kind](keys) for kind, keys in wanted.items()}
+    made = {}
+    for row in rows:
+        kind, number = _target(row)
+        to = _named(row) or found.get(kind, {}).get(number, "")
+        to += _details(row) if to else ""
+        made[row.pk] = (says(row.action) if to else LOOSE_END.sub("", says(row.action)), to)
+    return made
+
+
+def _target(row: "AuditEvent") -> tuple[str, int]:
+    kind, _, number = row.target.partition(":")
+    return kind, int(number) if number.isdecimal() else 0
+
+
+def _named(row: "AuditEvent") -> str:
+    """What the facts of the line call its object."""
+    facts: dict[str, Any] = row.facts
+    if row.action.startswith("run.") and facts.get("number"):
+        return f"run {facts['number']}"
+    if row.action.startswith("hub.fetch_"):
+        return str(facts.get("dataset") or "")
+    if row.action == "member.joined":  # the object is who did it
+        return ""
+    renamed = row.action.endswith((".renamed", ".described"))
+    return str(facts.get("name") or (facts.get("after") if renamed else "") or "")
+
+
+def _details(row: "AuditEvent") -> str:
+    """Which version, in what format, to where."""
+    facts: dict[str, Any] = row.facts
+    if row.action == "member.role":
+        return f": {facts.get('before')} → {facts.get('after')}"
+    if row.action == "run.sent" and facts.get("task"):
+        return f" to {facts['task']}"
+    if not row.action.startswith("dataset.") or not facts.get("version"):
+        return ""
+    said = f", version {facts['version']}"
+    said += f" from version {facts['of']}" if facts.get("of") else ""
+    said += f", as {facts['format']}" if facts.get("format") else ""
+    return said + (f", to {facts['repo']}" if facts.get("repo") else "")

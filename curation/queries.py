@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from curation.deeds import names, says
+from curation.deeds import told
 from curation.models import ApiToken, AuditEvent, Invitation, Role, Team
 from curation.queries_people import lately
 
@@ -11,12 +11,14 @@ def members_page(team: Team) -> dict[str, Any]:
     order = {role.value: -role.rank for role in Role}
     found = sorted(team.memberships.select_related("user"), key=lambda m: (order[m.role], str(m.user).lower()))
     did = lately(team, found)
+    events = list(AuditEvent.objects.filter(team_id=team.pk).order_by("-at", "-pk")[:20])
+    words = told(events)
     return {
         "members": [(member, did[member.user_id]) for member in found],
         "invitations": Invitation.objects.open().filter(team=team).select_related("made_by").order_by("-created_at"),
         "events": [
-            {"says": says(event.action), "name": names(event.facts), "by": event.actor_name, "at": event.at}
-            for event in AuditEvent.objects.filter(team_id=team.pk).order_by("-at", "-pk")[:20]
+            {"says": words[event.pk][0], "name": words[event.pk][1], "by": event.actor_name, "at": event.at}
+            for event in events
         ],
         "roles": list(Role),
     }

@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 from django.db.models import Count, Max, Min, Q
 from django.db.models.functions import TruncHour
 
-from curation.deeds import names, says
+from curation.deeds import says, told
 from curation.models import AuditEvent, ExampleEvent, Task, Team
 
 LINES = 40  # a page ends after the hour in which it has so many
@@ -63,8 +63,10 @@ def activity(team: Team, wish: Wish) -> dict[str, Any]:
     bounds = [at for at in (_start(events, EVENTS, "-pk", zone), _start(deeds, DEEDS, "-at", zone)) if at]
     if bounds:
         events, deeds = events.filter(at__gte=max(bounds)), deeds.filter(at__gte=max(bounds))
+    rows = list(deeds.order_by("-at", "-pk"))
+    words = told(rows)
     lines = sorted(
-        [*_work(events, tasks, people, zone), *(_deed(one, tasks, zone) for one in deeds.order_by("-at", "-pk"))],
+        [*_work(events, tasks, people, zone), *(_deed(one, words[one.pk], tasks, zone) for one in rows)],
         key=lambda line: line.at, reverse=True,
     )  # fmt: skip
     kept, cut = _full_hours(lines)
@@ -121,13 +123,10 @@ def _work(events: Any, tasks: dict[int, Task], people: dict[int, str], zone: Zon
         )  # fmt: skip
 
 
-def _deed(event: AuditEvent, tasks: dict[int, Task], zone: ZoneInfo) -> Line:
+def _deed(event: AuditEvent, words: tuple[str, str], tasks: dict[int, Task], zone: ZoneInfo) -> Line:
     task = _task_of(event, tasks)
-    name = names(event.facts) or (task.name if task else "")
-    if not name and event.facts.get("number") and event.action.startswith("run."):
-        name = f"run {event.facts['number']}"
     return Line(
-        at=event.at, who=event.actor_name or "Winnow", did=says(event.action), to=name,
+        at=event.at, who=event.actor_name or "Winnow", did=words[0], to=words[1],
         task=task.pk if task and task.deleted_at is None else None,
         hour=event.at.astimezone(zone).replace(minute=0, second=0, microsecond=0), when=_when(event.at, event.at, zone),
     )  # fmt: skip

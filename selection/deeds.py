@@ -1,11 +1,11 @@
 """The record in words: the actions of this app."""
 
-from curation.deeds import register
+from curation.deeds import column, register, register_things
 
 register(
     {
         "pool.created": "made a pool",
-        "pool.renamed": "renamed a pool",
+        "pool.renamed": "renamed a pool to",
         "pool.deleted": "deleted a pool",
         "target.created": "made a target",
         "target.copied": "copied a target",
@@ -26,15 +26,19 @@ register(
         "preset.deleted": "deleted the settings named",
         "run.feature_looked_up": "looked up a feature of",
         "run.feature_name_asked": "asked a model to name a feature of",
-        "run.features_muted": "selected again without features, by",
+        "run.features_muted": "selected again without features:",
         "sae.trained": "began to train a sparse autoencoder",
         "sae.loaded": "began to load a sparse autoencoder",
         "sae.cancelled": "cancelled a sparse autoencoder",
         "sae.resumed": "resumed a sparse autoencoder",
-        "sae.renamed": "renamed a sparse autoencoder",
+        "sae.renamed": "renamed a sparse autoencoder to",
         "sae.archived": "archived a sparse autoencoder",
         "sae.restored": "took back from the archive a sparse autoencoder",
         "sae.deleted": "deleted a sparse autoencoder",
         "sae.feature_named": "named a feature",
     }
+)
+
+register_things(
+    {"selection.target": column("selection.target", "name"), "selection.pool": column("selection.pool", "name")}
 )

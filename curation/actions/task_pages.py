@@ -61,7 +61,7 @@ def stamp(demonstration: Demonstration) -> str:
 def remove_demonstration(*, task: Task, by: User, demonstration: Demonstration) -> dict[str, Any]:
     """Returns what it takes to bring it back with `save_demonstration`, its place included."""
     kept = {name: getattr(demonstration, name) for name in KEPT}
-    audit("demonstration.removed", actor=by, team=task.team, target=demonstration)
+    audit("demonstration.removed", actor=by, team=task.team, target=demonstration, name=task.name)
     Demonstration.objects.filter(pk=demonstration.pk).delete()
     _touched(task)
     return kept

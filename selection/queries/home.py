@@ -7,7 +7,7 @@ from django.db.models import Count, F, Q, Sum
 from django.urls import reverse
 from django.utils import timezone
 
-from curation.deeds import says
+from curation.deeds import told
 from curation.models import AuditEvent, Generation, Team
 from jobs.models import Firing, Job, Step
 from selection.methods import METHODS
@@ -175,12 +175,13 @@ def current(job_ids: list[int]) -> dict[int, dict[str, Any]]:
 def changes(team: Team) -> list[dict[str, Any]]:
     """What people did since yesterday at this hour, newest first."""
     since = timezone.now() - timedelta(days=1)
-    events = AuditEvent.objects.filter(team_id=team.pk, at__gte=since).order_by("-at", "-pk")[:12]
+    events = list(AuditEvent.objects.filter(team_id=team.pk, at__gte=since).order_by("-at", "-pk")[:12])
+    words = told(events)
     return [
         {
             "who": event.actor_name or "Winnow",  # a command line, a worker
-            "did": says(event.action),
-            "name": event.facts.get("name") or (f"run {number}" if (number := event.facts.get("number")) else ""),
+            "did": words[event.pk][0],
+            "name": words[event.pk][1],
             "at": event.at,
         }
         for event in events
