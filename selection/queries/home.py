@@ -8,10 +8,13 @@ from django.urls import reverse
 from django.utils import timezone
 
 from curation.deeds import told
+from curation.faces import Thing, described, face_of
 from curation.models import AuditEvent, Generation, Team
 from jobs.models import Firing, Job, Step
 from selection.methods import METHODS
 from selection.models import Import, Ordering, Pool, Run, SparseAutoencoder, Target
+
+SHOWN = 60  # open work, as on the page of all work
 
 
 def home(team: Team) -> dict[str, Any]:
@@ -128,34 +131,16 @@ def _could_not(sae: SparseAutoencoder) -> str:
 
 
 def running(team: Team) -> list[dict[str, Any]]:
-    """Open runs, imports, orders of queues, sparse autoencoders and generations, with the progress of the open pass."""
-    open_ = Q(job__state__in=Job.OPEN_STATES)
-    rows: list[Any] = list(Run.objects.filter(open_, team=team).select_related("pool", "job")[:20])
-    rows += list(Import.objects.filter(open_, pool__team=team).select_related("pool", "job")[:20])
-    rows += list(Ordering.objects.filter(open_, task__team=team).select_related("task", "job").defer("before")[:20])
-    rows += list(SparseAutoencoder.objects.filter(open_, team=team).select_related("pool", "job")[:20])
-    generations = Generation.objects.filter(open_, task__team=team, task__deleted_at=None)
-    rows += list(generations.select_related("task", "job")[:20])
-    sums = current([row.job_id for row in rows])
+    """All open work of the team, of whatever kind, oldest first, with the progress of its open pass."""
+    jobs = list(Job.objects.filter(lane=team.lane, state__in=Job.OPEN_STATES).order_by("pk")[:SHOWN])
+    things, sums = described(jobs), current([job.pk for job in jobs])
     return [
         {
-            "object": row,
-            "title": _title(row),
-            "job": row.job,
-            **sums.get(row.job_id, {"done": 0, "total": 0, "percent": 0.0}),
+            "word": face_of(job.kind).word, "thing": things.get(job.pk, Thing("")), "job": job,
+            **sums.get(job.pk, {"done": 0, "total": 0, "percent": 0.0}),
         }
-        for row in rows
-    ]
-
-
-def _title(row: Run | Import | Ordering | SparseAutoencoder | Generation) -> str:
-    if isinstance(row, Generation):
-        return f"A generation for {row.task}"
-    if isinstance(row, SparseAutoencoder):
-        return f"{'Training' if row.how == SparseAutoencoder.How.TRAINED else 'Loading'} {row}"
-    if isinstance(row, Ordering):
-        return f"An order of {row.task}"
-    return f"Run {row.number} on {row.pool}" if isinstance(row, Run) else f"{row.name} into {row.pool}"
+        for job in jobs
+    ]  # fmt: skip
 
 
 def current(job_ids: list[int]) -> dict[int, dict[str, Any]]:

@@ -5,8 +5,11 @@ from datetime import timedelta
 import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
+from django.urls import reverse
 from django.utils import timezone
 
+from curation.actions.fetches import FETCH
+from curation.models import HubFetch
 from jobs.models import Job
 from selection.models import Import, Run, SparseAutoencoder
 from selection.queries import home
@@ -125,7 +128,28 @@ def test_sparse_autoencoders_stand_with_the_rest(as_, cast):
         assert f'<a href="{sae.get_absolute_url()}">{said}</a>' in page
     assert f'<a href="{refused.get_absolute_url()}">B is not good enough to select by</a>' in page
     assert "Train on more tokens." in page
-    assert f'<a href="{open_.get_absolute_url()}">Training C</a>' in page
+    assert f'Sparse autoencoder</span> <a href="{open_.get_absolute_url()}">C</a>' in page
     SparseAutoencoder.objects.filter(pk=failed.pk).update(archived_at=now)
     Job.objects.filter(pk=refused.job_id).update(ended_at=now - timedelta(days=15))
     assert [one["title"] for one in home.needs(cast.team)] == ["D could not be loaded"]
+
+
+def test_all_open_work_is_the_same_in_the_header_on_the_first_page_and_on_the_page_of_work(as_, cast):
+    """Work of every kind, one without an object too; the other team's is not there."""
+    pool = made.pool(cast.team, made.rows(30))
+    made.run(cast.team, pool, None, budget="5", finish=False)
+    fetch = HubFetch.objects.create(team=cast.team, dataset="ward/rows", into="pool", target=pool.pk)
+    for kind, params, lane in (
+        (FETCH, {"fetch": fetch.pk}, cast.team.lane), ("dataset.push", {"push": 0}, cast.team.lane),
+        (FETCH, {"fetch": fetch.pk}, cast.other_team.lane),
+    ):  # fmt: skip
+        Job.objects.create(kind=kind, params=params, lane=lane, state="queued")
+    client = as_("viewer")
+    answer = client.get(cast.team.get_absolute_url())
+    assert [one["word"] for one in answer.context["running"]] == ["Selection", "Rows from the hub", "Push to the hub"]
+    page = body(answer)
+    assert "3 running" in page
+    assert "Nothing is running" not in page
+    assert f'<a href="{fetch.get_absolute_url()}">' in page
+    work = client.get(reverse("work", args=[cast.team.slug])).context["under_way"]
+    assert [entry.job.pk for entry in work] == [one["job"].pk for one in answer.context["running"]]
