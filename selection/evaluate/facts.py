@@ -18,6 +18,7 @@ SCORE_BINS = 48
 SOURCES_KEPT = 300
 POOL, PICKS, CONTROL = "pool", "picks", "control"
 KINDS = (POOL, PICKS, CONTROL)
+FAVOURS = 1.25  # medians further apart than the width of a bin
 
 
 def control_rows(rows: int, count: int, seed: int) -> NDArray[np.int64]:
@@ -105,16 +106,47 @@ class Facts:
         return facts
 
 
+def median_length(facts: dict[str, Any], kind: str) -> float | None:
+    """Characters that half of the rows of that kind do not reach, from the bins of `to_dict`; None without rows."""
+    edges, counts = facts["lengths"]["edges"], np.array(facts["lengths"][kind], np.float64)
+    if not counts.sum():
+        return None
+    below = np.concatenate([[0.0], np.cumsum(counts)]) / counts.sum()
+    at = int(np.searchsorted(below, 0.5, "left"))  # of the bin's upper edge
+    share = (0.5 - below[at - 1]) / (below[at] - below[at - 1])
+    return float(edges[at - 1] * (edges[at] / edges[at - 1]) ** share)  # bins are even by the logarithm
+
+
+def _favours(facts: dict[str, Any]) -> str:
+    """A warning where score and length go together and the picks are longer or shorter than the pool for it.
+
+    The correlation is of all scored rows: by itself it says nothing of the few at the top.
+    """
+    correlation = facts.get("length_correlation")
+    picks, pool = median_length(facts, PICKS), median_length(facts, POOL)
+    if correlation is None or abs(correlation) <= 0.5 or not picks or not pool:
+        return ""
+    ratio = picks / pool if correlation > 0 else pool / picks
+    if ratio < FAVOURS:
+        return ""
+    longer = "longer" if correlation > 0 else "shorter"
+    return (
+        f"Score and length go together (correlation {correlation:+.2f}), and the picks are {longer} than the pool: their "
+        f"median is about {_round(picks)} characters, that of the pool {_round(pool)}. "
+        "Look at the lengths below, or set a length limit."
+    )
+
+
+def _round(number: float) -> str:
+    """Two figures: the bins know no more. 1234.5 → 1,200."""
+    return f"{int(float(f'{number:.1e}')):,}"
+
+
 def warnings(facts: dict[str, Any], *, picked: int, short: str = "") -> list[str]:
     """What a person should know before trusting the picks, in whole sentences. `short`: that there are too few."""
     found = [short] if short else []
-    correlation = facts.get("length_correlation")
-    if correlation is not None and abs(correlation) > 0.5:
-        longer = "longer" if correlation > 0 else "shorter"
-        found.append(
-            f"Score and length go together (correlation {correlation:+.2f}): the method favours {longer} rows. "
-            "Look at the lengths below, or set a length limit."
-        )
+    if by_length := _favours(facts):
+        found.append(by_length)
     pool = sum(entry[POOL] for entry in facts["sources"])
     top = max(facts["sources"], key=lambda entry: entry[PICKS], default=None)
     if top and picked >= 20 and top[PICKS] >= 0.95 * picked and top[POOL] < 0.5 * pool:

@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from selection.evaluate import Facts, chance_level, control_rows, mask, overlap, precision_at, r_precision
+from selection.evaluate.facts import median_length, warnings
 
 
 def test_precision_counts_the_first_ranks():
@@ -63,3 +64,34 @@ def test_facts_add_up_over_any_cut():
     expected = np.corrcoef(chars, scores)[0, 1]
     assert whole.correlation == pytest.approx(expected, abs=1e-9)
     assert cut.correlation == pytest.approx(expected, abs=1e-9)
+
+
+@pytest.mark.parametrize(
+    ("correlation", "picks", "said"),
+    [
+        (-0.51, (400, 600), None),  # shorter rows score higher, and yet no pick is short
+        (-0.51, (20, 60), "the picks are shorter than the pool"),
+        (0.6, (2000, 5000), "the picks are longer than the pool"),
+        (0.6, (20, 60), None),
+        (0.4, (2000, 5000), None),
+    ],
+)
+def test_a_run_is_said_to_favour_lengths_only_where_its_picks_show_it(correlation, picks, said):
+    rng = np.random.default_rng(0)
+    chars = rng.integers(100, 1000, 2000).astype(np.int32)
+    chars[:200] = rng.integers(*picks, 200)
+    picked = np.arange(2000) < 200
+    made = Facts()
+    sources = (np.zeros(2000, np.int32), ["a"])
+    made.add(chars, sources, picked, np.arange(100), np.full(2000, np.nan, np.float32))
+    found = made.to_dict() | {"length_correlation": correlation}
+    assert median_length(found, "picks") == pytest.approx(np.median(chars[:200]), rel=0.15)
+    assert median_length(found, "pool") == pytest.approx(np.median(chars), rel=0.1)
+    text = " ".join(warnings(found, picked=1))
+    assert (said in text) if said else text == ""
+
+
+def test_lengths_of_no_picks_have_no_median():
+    found = Facts().to_dict() | {"length_correlation": 0.9}
+    assert median_length(found, "picks") is None
+    assert warnings(found, picked=0) == []
