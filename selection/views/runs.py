@@ -74,6 +74,7 @@ def run_new(request: HttpRequest, slug: str) -> HttpResponse:
     place = request.htmx.target if request.htmx else None  # type: ignore[attr-defined]
     named = request.method == "GET" and "method" in request.GET
     context["open_method"] = place == "method-part" or named or request.POST.get("do") == "look"
+    context["moved"] = place == "estimate"  # the proposal depends on pool and target too, and goes along
     part = {"method-part": "method", "estimate": "estimate"}.get(place or "", "form")
     return page(request, "selection/run_new.html", context, part=part, status=422 if form.errors else 200)
 
@@ -139,6 +140,7 @@ def _new_context(form: RunForm, initial: dict[str, Any]) -> dict[str, Any]:
         "option_fields": form.group(OPTION_PREFIX),
         "estimate": queries.estimate(form.chosen, params, rows, targets) if rows else None,
         "has_pools": bool(form.fields["pool"].queryset.exists()),  # type: ignore[attr-defined]
+        "wants_target": form.chosen.needs_target and not values.get("target"),
         "no_saes": featured.missing(form),
         "has_targets": bool(form.fields["target"].queryset.exists()),  # type: ignore[attr-defined]
     }

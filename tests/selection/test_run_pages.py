@@ -166,11 +166,36 @@ def test_the_settings_follow_the_method_with_and_without_a_script(as_, cast, poo
     )
     assert "1,200 pairs of 300 rows and 4 target rows" in estimate
     assert "<select" not in estimate
+    assert 'id="advice"' in estimate
     looked = client.post(url, {"do": "look", "method": "zipfit", "amount": "33", "pool": pool.pk, "seed": "4"})
     assert looked.status_code == 200
     assert 'name="m_variant"' in body(looked)
     assert 'value="33"' in body(looked)
     assert not Run.objects.exists()
+
+
+def test_the_proposal_follows_the_target_with_the_estimate(as_, cast, pool, target):
+    """Card and text below never name two proposals; a method that needs a target says so before it is started."""
+    client, url = as_("curator"), reverse("run_new", args=[cast.team.slug])
+    sent = {"pool": pool.pk, "target": "", "method": "fusion", "amount": "10"}
+    part = body(client.get(url, sent, headers=HX | {"HX-Target": "estimate"}))
+    card, line = part[part.index('<section id="advice"') :], part[: part.index('<section id="advice"')]
+    assert 'hx-swap-oob="true"' in card
+    assert "</span> Random" in card
+    assert "Take the proposal" in card
+    assert "Fusion looks for rows like a target, and none is chosen" in line
+    assert "Random" in line
+    whole = body(client.get(url, sent))
+    assert "hx-swap-oob" not in whole
+    assert whole.count('id="advice"') == 1
+    part = body(client.get(url, sent | {"target": target.pk}, headers=HX | {"HX-Target": "estimate"}))
+    assert "</span> Fusion" in part
+    assert "none is chosen" not in part
+
+
+def test_a_method_without_its_autoencoder_leads_to_one_before_its_settings(as_, cast, pool, target):
+    page = body(as_("curator").get(reverse("run_new", args=[cast.team.slug]), {"method": "mona"}))
+    assert page.index(reverse("sae_new", args=[cast.team.slug])) < page.index('name="m_sae"')
 
 
 def test_the_estimate_learns_from_runs_of_this_machine(cast, run, monkeypatch):
