@@ -27,6 +27,8 @@ class Thing:
     currency: str = ""
     failed: int = 0
     failed_url: str = ""
+    # Where the work ran to its end and what it found is bad: that, in a word or two.
+    bad: str = ""
 
 
 Things = Callable[[Sequence[Job]], dict[int, Thing]]

@@ -1,5 +1,8 @@
 """The faces of this app's kinds of jobs."""
 
+from collections.abc import Sequence
+from dataclasses import replace
+
 from django.db import models
 from django.urls import reverse
 
@@ -18,6 +21,7 @@ from curation.models import (
     Push,
     Task,
 )
+from jobs.models import Job, Step
 
 
 def _generation(row: Generation) -> Thing:
@@ -43,6 +47,16 @@ def _imports() -> "models.QuerySet[ExampleImport]":
 
 def _fetches() -> "models.QuerySet[HubFetch]":
     return HubFetch.objects.select_related("team", "job")
+
+
+_tested = by_param(Endpoint.objects.all, "endpoint", lambda row: Thing(row.name, reverse("endpoint", args=[row.pk])))
+
+
+def _tests(rows: Sequence[Job]) -> dict[int, Thing]:
+    """A test that ran to its end may have found that the endpoint cannot be used."""
+    results = Step.objects.filter(job__in=rows, state=Step.State.DONE).values_list("job_id", "result")
+    failed = {job for job, result in results if (result or {}).get("ok") is False}
+    return {pk: replace(thing, bad="Test not passed") if pk in failed else thing for pk, thing in _tested(rows).items()}
 
 
 tasks = by_param(Task.objects.all, "task", _task)
@@ -74,10 +88,8 @@ register(
 )  # fmt: skip
 register(
     "endpoint.test",
-    Face("Test of an endpoint", by_param(
-        Endpoint.objects.all, "endpoint", lambda row: Thing(row.name, reverse("endpoint", args=[row.pk]))
-    )),
-)  # fmt: skip
+    Face("Test of an endpoint", _tests),
+)
 register("task.rearrange", Face("Order of a queue", tasks))
 register("examples.search", Face("Search of examples", tasks))
 register(

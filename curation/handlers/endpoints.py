@@ -35,7 +35,12 @@ class EndpointTest(Kind):
         try:
             return asyncio.run(_test(endpoint, beat))
         except Fault as fault:
-            return {"ok": False, "why": f"{fault.what} {fault.advice}", "schema": Endpoint.Schema.UNKNOWN}
+            return {
+                "ok": False,
+                "code": fault.code,
+                "why": f"{fault.what} {fault.advice}",
+                "schema": Endpoint.Schema.UNKNOWN,
+            }
 
     def store(self, step: Step, result: dict[str, Any]) -> None:
         told = {name: value for name, value in result.items() if name != "schema"}

@@ -95,8 +95,7 @@ def load(name: str) -> Any:
     try:
         return causal.load(name)
     except EncoderError as error:
-        what, mend = (*error.args, "")[:2]
-        raise Fault("endpoint.local_model", model=name, why=what, mend=mend) from None
+        raise Fault("endpoint.local_model", model=name, why=error.what, mend=error.mend) from None
 
 
 def generate(model: Any, asked: Sequence[tuple[str, dict[str, Any]]]) -> list[dict[str, Any] | str]:

@@ -17,7 +17,7 @@ SHA256 = "b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53"
 _WANTED = ("*.json", "*.safetensors", "*.txt", "*.model", "*.jinja", "*.tiktoken")
 _KIND = Kind(
     "language model", ("config.json",), "smollm2, an id such as HuggingFaceTB/SmolLM2-360M, or a folder", "",
-    {"allow_patterns": list(_WANTED), "ignore_patterns": ["original/*", "onnx/*", "metal/*"]},
+    {"allow_patterns": list(_WANTED), "ignore_patterns": ["original/*", "onnx/*", "metal/*"]}, "smollm2",
 )  # fmt: skip
 
 

@@ -23,7 +23,7 @@ WAIT = 10.0  # seconds for the hub's first answer
 
 class Kind(NamedTuple):
     """What is looked for: `what` in words, the files of which a folder holds one, what may be named instead, the owner
-    of a model that names none, and the files the hub is asked for.
+    of a model that names none, the files the hub is asked for, and what needs no network.
     """
 
     what: str
@@ -31,12 +31,13 @@ class Kind(NamedTuple):
     names: str
     owner: str
     options: Mapping[str, Any]
+    here: str = ""
 
 
 SENTENCES = Kind(
     "sentence-transformers model", ("modules.json", "config.json"),
     "static, minilm, an id such as sentence-transformers/all-MiniLM-L6-v2, or a folder", "sentence-transformers",
-    {"ignore_patterns": list(_SKIP)},
+    {"ignore_patterns": list(_SKIP)}, "static or minilm",
 )  # fmt: skip
 
 
@@ -136,10 +137,10 @@ def _from_hub(full: str, fetch: bool, kind: Kind) -> Path:
     try:
         return _checked(Path(snapshot_download(full, etag_timeout=WAIT, **options)), kind)
     except (HfHubHTTPError, OSError, ValueError) as error:
-        raise _hub_error(full, error) from error
+        raise _hub_error(full, error, kind) from error
 
 
-def _hub_error(name: str, error: Exception) -> EncoderError:
+def _hub_error(name: str, error: Exception, kind: Kind) -> EncoderError:
     """What the hub's refusal means, in words; names of classes, because a gated model is a missing one to Python."""
     if isinstance(error, EncoderError):
         return error
@@ -159,7 +160,8 @@ def _hub_error(name: str, error: Exception) -> EncoderError:
         return EncoderError(f"The disk is full; {name} could not be fetched.", "Free some space and resume the run.")
     return EncoderError(
         f"The model {name} is not on this machine and could not be fetched (no network?).",
-        "Use static or minilm, which need no network, or give a folder with the model.",
+        f"Check the name and the network{f', use {kind.here} (no network needed)' if kind.here else ''}, or give a folder "
+        f"with the {kind.what}.",
     )
 
 

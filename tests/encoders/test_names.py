@@ -119,6 +119,20 @@ def hub_errors():
     }
 
 
+def test_what_to_do_without_a_network_names_what_is_here_of_the_same_kind():
+    from selection.encoders import causal_files, files
+
+    offline = ConnectionError("no network")
+    words = files._hub_error("nonsense/model", offline, causal_files._KIND).mend
+    assert "smollm2" in words
+    assert "minilm" not in words
+    assert "static or minilm" in files._hub_error("nonsense/model", offline, files.SENTENCES).mend
+    bare = files.Kind("sparse autoencoder", (), "", "", {})
+    assert files._hub_error("a/b", offline, bare).mend == (
+        "Check the name and the network, or give a folder with the sparse autoencoder."
+    )
+
+
 @pytest.mark.parametrize("what", list(hub_errors()))
 def test_the_hub_refuses(what, monkeypatch):
     import huggingface_hub

@@ -136,3 +136,26 @@ def test_the_limit_of_the_team(as_, typed, kept):
     assert Spending.objects.get().limit == kept
     assert client.post("/t/ward/endpoints/", {"limit": "-1"}).status_code == 422
     assert client.post("/t/ward/endpoints/", {"limit": "much"}).status_code == 422
+
+
+@pytest.mark.parametrize(
+    ("fields", "said", "outbound"),
+    [
+        ({"kind": "local", "base_url": "", "model": "/no/such/folder", "key": ""}, "The model cannot be loaded", "127.0.0.1"),
+        ({"base_url": "http://127.0.0.1:9/v1"}, "The address is not allowed", ""),
+        ({"base_url": "http://127.0.0.1:9/v1"}, "Failed its test", "127.0.0.1"),
+    ],
+)  # fmt: skip
+def test_why_a_test_failed_is_told_apart_and_not_called_finished(as_, cast, server, settings, fields, said, outbound):  # noqa: PLR0917
+    client = as_("owner")
+    answer = client.post("/t/ward/endpoints/new/", GOOD | {"key": SECRET} | fields)
+    found = Endpoint.objects.get()
+    settings.OUTBOUND_ALLOW = [outbound] if outbound else []
+    run_job(found.test_job)
+    for url in (answer.url, "/t/ward/endpoints/"):
+        shown = text_of(client.get(url))
+        assert said in shown
+        assert "Does not answer" not in shown
+    row = text_of(client.get("/t/ward/work/")).split(f'id="job-{found.test_job.pk}"')[1].split("</tr>")[0]
+    assert "Test not passed" in row
+    assert "Finished" not in row

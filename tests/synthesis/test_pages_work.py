@@ -132,7 +132,7 @@ def test_earlier_work_is_on_further_pages(as_, cast, endpoint, monkeypatch):
 def test_the_home_page_shows_it_too(as_, cast, endpoint):
     run = made.start(cast, endpoint, 1)
     shown = text_of(as_("viewer").get("/t/ward/"))
-    assert f'href="/generations/{run.pk}/">A generation for Task 0' in shown
+    assert f'href="/generations/{run.pk}/">Echo for Task 0' in shown
     assert f'href="{URL}"' in shown
     jobs.cancel(job=run.job)
     Job.objects.filter(pk=run.job_id).update(state="failed", error_code="endpoint.quota", error_title="Nothing left")
