@@ -233,7 +233,8 @@ def provenance(example: Example) -> list[str]:
     elif example.source:
         said.append(f"from {example.source}")
     if facts.get("run_number") or facts.get("run"):
-        said.append(f"{facts.get('method') or 'run'} #{facts.get('run_number') or facts.get('run')}")
+        number = facts.get("run_number") or facts.get("run")  # of the run, which is no rank
+        said.append(f"{facts['method']}, run {number}" if facts.get("method") else f"run {number}")
     if isinstance(facts.get("score"), int | float):
         said.append(f"score {facts['score']:.3f}".replace(" 0.", " ."))
     if example.why_now:

@@ -39,7 +39,7 @@
     if (typing(el)) el.focus(); else el.click();
   });
   const words = (el) => {
-    const copy = el.cloneNode(true);
+    const copy = (el.labels?.[0] || el).cloneNode(true);   // a box has no text, its label has
     all("kbd", copy).forEach((kbd) => kbd.remove());  // the key stands before the words already
     return (el.getAttribute("aria-label") || copy.textContent || el.placeholder || "").replace(/\s+/g, " ").trim();
   };

@@ -108,7 +108,9 @@ def test_a_suggestion_submitted_unchanged_is_asked_about_once(task, page):
     assert "zephyr-7b" in page.text
     assert "You were ill and are well." in page.text
     assert page.submit(output="You were ill and are well.").status_code == 422
-    assert "This is the suggestion, unchanged" in page.text
+    assert "Not submitted yet: this is the suggestion, unchanged" in page.text
+    assert "tick the box and submit again" in page.text
+    assert 'aria-hidden="true">Y</kbd>' in page.text
     assert page.submit(output="You were ill and are well.", _sure="1", _note="ok").status_code == 200
     done = Annotation.objects.get(state="submitted")
     assert done.unchanged

@@ -90,7 +90,7 @@ def test_where_it_came_from(as_, cast, task):
     lineage = {"pool_name": "open-pool", "run": 901, "run_number": 41, "method": "zipfit", "rank": 7, "score": 0.312}
     one = made.one(task, "r", origin="run", lineage=lineage, suggestion={"answer": MINE, "by": "zipfit", "score": 0.5})
     text = body(as_("viewer").get(url(one)))
-    for said in ("from open-pool", "zipfit #41", "rank 7", "score .312", "Suggestion", "ANSWER-OF-ANNOTATOR"):
+    for said in ("from open-pool", "zipfit, run 41", "rank 7", "score .312", "Suggestion", "ANSWER-OF-ANNOTATOR"):
         assert said in text
     try:
         assert f'href="{reverse("run", args=[901])}"' in text
