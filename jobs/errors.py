@@ -5,12 +5,13 @@ class Transient(Exception):
     """The world outside is at fault for now: a busy service, a deadlock. The step runs again later.
 
     `retry_after` is the pause in seconds that the other side asked for; without one the pause doubles
-    with each try. After `MOST_TRANSIENTS` tries (`jobs.lease`) the job fails and says so.
+    with each try. After `MOST_TRANSIENTS` tries (`jobs.lease`) the job fails and says so, with `mend`, a sentence
+    without its end, as what to look at.
     """
 
-    def __init__(self, why: str = "", retry_after: float | None = None) -> None:
+    def __init__(self, why: str = "", retry_after: float | None = None, mend: str = "") -> None:
         super().__init__(why)
-        self.why, self.retry_after = why, retry_after
+        self.why, self.retry_after, self.mend = why, retry_after, mend
 
 
 class Stop(Exception):

@@ -13,7 +13,7 @@ register(
         "jobs.transient": Text(
             "A service did not answer",
             "Step {step} of “{title}” was tried {tries} times; the last answer was: {why}.",
-            "Check that the service is up and its limits are not used up, then resume. Finished steps are kept.",
+            "{mend}, then resume. Finished steps are kept.",
         ),
         "jobs.error": Text(
             "Winnow met an error that it does not know",

@@ -143,10 +143,11 @@ def finish(step: Step, result: dict[str, object], *, ending: Callable[[], None] 
 
 
 def retry(step: Step, error: Transient) -> None:
-    """Back off: ready again after a jittered pause. The attempt is not counted, the refusal is."""
+    """Back off: ready again after a jittered pause. The attempt is not counted, the refusal is, and says why."""
+    why = error.why or type(error).__name__
     if step.transients + 1 >= conf.MOST_TRANSIENTS:
-        why = (error.why or type(error).__name__)[:300]
-        fail(step, "jobs.transient", tries=conf.MOST_TRANSIENTS, why=why)
+        mend = error.mend or "Check that the service is up and its limits are not used up"
+        fail(step, "jobs.transient", tries=conf.MOST_TRANSIENTS, why=why[:300], mend=mend)
         return
     pause = error.retry_after
     if pause is None:
@@ -155,7 +156,7 @@ def retry(step: Step, error: Transient) -> None:
         pause = longest * random.uniform(0.5, 1.0)  # noqa: S311
     else:
         pause = min(max(pause, 0.0), 3600.0) * random.uniform(1.0, 1.1)  # noqa: S311
-    _give_back(step, pause=pause, attempt=F("attempt") - 1, transients=F("transients") + 1)
+    _give_back(step, pause=pause, attempt=F("attempt") - 1, transients=F("transients") + 1, note=why[:200])
     event("step.transient", why=type(error).__name__, pause=round(pause, 1), tries=step.transients + 1)
 
 

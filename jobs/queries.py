@@ -6,7 +6,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.db import connection
+from django.db.models import Q
+from django.utils import timezone
 
+from jobs import conf
 from jobs.models import Job, Pass, Step
 
 WINDOW = 60.0  # seconds: the rate tells how fast it goes now, not how fast it once went
@@ -29,6 +32,13 @@ class PassProgress:
     eta: float | None
     workers: list[str]
     note: str
+    refused: str = ""  # what a service answered to the step that tries again next
+    tries: int = 0  # which try that will be, of `most_tries`
+    again_in: float = 0.0  # seconds until then
+
+    @property
+    def most_tries(self) -> int:
+        return conf.MOST_TRANSIENTS
 
     @property
     def percent(self) -> float:
@@ -63,11 +73,18 @@ def progress(job: Job) -> list[PassProgress]:
         cursor.execute(SUMS, {"job": job.pk, "window": WINDOW})
         sums = {row[0]: row[1:] for row in cursor.fetchall()}
     running: dict[int, list[tuple[str, str]]] = {}
-    leased = Step.objects.filter(job=job, state=Step.State.LEASED).order_by("-beat_at")
-    for index, worker, note in leased.values_list("pass_index", "worker", "note"):
-        running.setdefault(index, []).append((worker, note))
+    refused: dict[int, dict[str, Any]] = {}
+    waits = Q(state=Step.State.WAITING, transients__gt=0)
+    steps = Step.objects.filter(Q(state=Step.State.LEASED) | waits, job=job).order_by("-beat_at")
+    for index, worker, note, until, tries in steps.values_list(
+        "pass_index", "worker", "note", "not_before", "transients"
+    ):
+        if until is None:
+            running.setdefault(index, []).append((worker, note))
+        elif index not in refused or until < refused[index]["until"]:
+            refused[index] = {"refused": note, "tries": tries + 1, "until": until}
     return [
-        _pass(job, entry, sums.get(entry.index, NOTHING), running.get(entry.index, []))
+        _pass(job, entry, sums.get(entry.index, NOTHING), running.get(entry.index, []), refused.get(entry.index))
         for entry in Pass.objects.filter(job=job).order_by("index")
     ]
 
@@ -75,7 +92,9 @@ def progress(job: Job) -> list[PassProgress]:
 NOTHING = (0, 0, 0, 0, 0, 0, 0, True, 0.0, 0.0, None)
 
 
-def _pass(job: Job, entry: Pass, sums: tuple[Any, ...], running: list[tuple[str, str]]) -> PassProgress:
+def _pass(
+    job: Job, entry: Pass, sums: tuple[Any, ...], running: list[tuple[str, str]], refused: dict[str, Any] | None
+) -> PassProgress:
     steps, finished, failed, cancelled, leased, done, total, counted, units, pieces, seconds = sums
     unit = entry.unit
     if not counted and finished < steps:
@@ -88,13 +107,21 @@ def _pass(job: Job, entry: Pass, sums: tuple[Any, ...], running: list[tuple[str,
     elif cancelled and not leased:
         state = "cancelled"
     else:
-        state = "running" if finished or leased else "waiting"
+        state = "running" if finished or leased or refused else "waiting"
     rate = units / seconds if seconds and seconds > 0.2 and state == "running" else 0.0
     return PassProgress(
         index=entry.index, name=entry.name, title=entry.title, unit=unit, state=state, done=min(done, total),
         total=total, steps=steps, steps_done=finished, rate=rate, eta=(total - done) / rate if rate > 0 else None,
         workers=sorted({worker for worker, _ in running}), note=next((note for _, note in running if note), ""),
+        **_again(refused if state == "running" else None),
     )  # fmt: skip
+
+
+def _again(refused: dict[str, Any] | None) -> dict[str, Any]:
+    if refused is None:
+        return {}
+    left = (refused["until"] - timezone.now()).total_seconds()
+    return {"refused": refused["refused"], "tries": refused["tries"], "again_in": max(left, 0.0)}
 
 
 def results(job: Job, pass_name: str) -> list[dict[str, Any]]:

@@ -74,6 +74,7 @@ def understood(error: BaseException) -> BaseException:
     from huggingface_hub.errors import OfflineModeIsEnabled
 
     from config.net_async import RefusedAddress
+    from curation.hub.wire import MEND, unheard
 
     at: BaseException | None = error
     while at is not None:
@@ -84,7 +85,7 @@ def understood(error: BaseException) -> BaseException:
         if isinstance(at, OfflineModeIsEnabled):
             return Fault("hub.unreachable", endpoint=endpoint(), why="HF_HUB_OFFLINE is set on the workers")
         if isinstance(at, httpx2.TransportError):
-            return Transient(f"the connection to the hub broke ({type(at).__name__})")
+            return Transient(unheard("the hub", at), mend=MEND)
         answer = getattr(at, "response", None)
         if isinstance(answer, httpx2.Response):
             return of_answer(answer)

@@ -7,6 +7,7 @@ import httpx2
 from config.net_sync import GuardedSyncTransport
 from jobs.errors import Transient
 
+MEND = "Check the network of the workers, and HF_ENDPOINT if the hub is another one"
 LATER = (408, 429, 500, 502, 503, 504)
 LONGEST = 3600.0  # seconds that a hub may ask to wait
 
@@ -18,7 +19,7 @@ class _Transport(GuardedSyncTransport):
         try:
             answer = super().handle_request(request)
         except httpx2.TransportError as error:
-            raise Transient(f"the connection to {request.url.host} broke ({type(error).__name__})") from error
+            raise Transient(unheard(request.url.host, error), mend=MEND) from error
         if answer.status_code in LATER:
             said = f"{request.url.host} answered {answer.status_code} to {request.method} {_short(request.url.path)}"
             pause = pause_of(answer)
@@ -38,6 +39,13 @@ def pause_of(answer: httpx2.Response) -> float | None:
     if answer.status_code == 429 and limit is not None and limit.remaining == 0:
         return min(float(limit.reset_in_seconds), LONGEST)
     return None
+
+
+def unheard(host: str, error: httpx2.TransportError) -> str:
+    """That the hub was not reached, or not to the end."""
+    if isinstance(error, httpx2.ConnectError | httpx2.TimeoutException):
+        return f"{host} did not answer ({type(error).__name__})"
+    return f"the connection to {host} broke ({type(error).__name__})"
 
 
 def _short(path: str) -> str:

@@ -62,6 +62,20 @@
     dialog.showModal();
   });
 
+  // --- seconds that run on between two answers of the server: up in [data-elapsed], down in [data-remaining] ---
+  const span = (seconds) => {   // as the server says them
+    const whole = Math.round(seconds), minutes = Math.floor(whole / 60), hours = Math.floor(minutes / 60);
+    if (minutes < 1) return `${whole} s`;
+    if (hours < 1) return whole % 60 && minutes < 10 ? `${minutes} min ${whole % 60} s` : `${minutes} min`;
+    return minutes % 60 ? `${hours} h ${minutes % 60} min` : `${hours} h`;
+  };
+  const shownAt = new WeakMap();
+  setInterval(() => all("[data-elapsed], [data-remaining]").forEach((el) => {
+    if (!shownAt.has(el)) shownAt.set(el, performance.now() - 1000);   // it came within the last second
+    const since = (performance.now() - shownAt.get(el)) / 1000;
+    el.textContent = span("elapsed" in el.dataset ? Number(el.dataset.elapsed) + since : Math.max(0, Number(el.dataset.remaining) - since));
+  }), 1000);
+
   // --- small helps ---
   // On a narrow screen the open tab may stand outside its row.
   all(".tabs").forEach((row) => {

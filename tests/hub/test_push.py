@@ -356,3 +356,17 @@ def test_the_clock_of_the_commit_message_is_nowhere(hub, version):
     with time_machine.travel("2031-01-01", tick=True):
         two = done(version, "ada/two")
     assert one.files == two.files
+
+
+def test_a_hub_that_is_not_there_is_called_by_name_and_says_where_to_look():
+    import httpx2
+
+    from curation.hub.client import understood
+    from curation.hub.wire import unheard
+
+    found = understood(httpx2.ConnectError("refused"))
+    assert found.why == "the hub did not answer (ConnectError)"
+    assert "HF_ENDPOINT" in found.mend
+    assert "network" in found.mend
+    assert unheard("huggingface.co", httpx2.ConnectTimeout("late")) == "huggingface.co did not answer (ConnectTimeout)"
+    assert "broke" in unheard("huggingface.co", httpx2.ReadError("cut"))

@@ -6,11 +6,13 @@ from datetime import timedelta
 import pytest
 from django.db import OperationalError
 from django.db.models.functions import Now
+from django.template.loader import render_to_string
 
 from jobs import conf, lease, runner
 from jobs.actions import start as start_job
 from jobs.errors import Transient
 from jobs.models import Step
+from jobs.queries import progress
 from jobs.runner import run_until_idle
 from jobs.tick import tick
 from tests.jobs.conftest import fresh, states, values
@@ -57,6 +59,33 @@ def test_a_service_that_keeps_refusing_fails_the_job_with_its_words(start):
     assert "8 times" in job.error_what
     assert "429 Too Many Requests" in job.error_what
     assert "Pass 0" in job.error_what
+    assert "Check that the service is up" in job.error_advice
+
+
+def test_who_waits_for_a_service_reads_what_it_said_and_when_it_is_asked_again(start):
+    job = start(values(1))
+    for number, (why, pause) in enumerate((("hub.example did not answer", 15.0), ("hub.example answered 503", 40.0))):
+        lease.retry(lease.claim("cpu", "w"), Transient(why, retry_after=pause))
+        (line,) = progress(job)
+        assert (line.state, line.refused, line.tries) == ("running", why, number + 2)
+        assert pause - 2 < line.again_in <= 1.1 * pause
+        said = render_to_string("components/_progress.html", {"job": fresh(job), "passes": [line], "url": "/"})
+        assert f"{why}; try {number + 2} of 8 in <span data-remaining=" in said
+        if not number:
+            Step.objects.update(not_before=Now())
+            lease.promote(job=job)
+    Step.objects.update(not_before=Now())
+    lease.promote(job=job)
+    lease.claim("cpu", "w")
+    (line,) = progress(job)
+    assert (line.state, line.refused, line.note) == ("running", "", "")
+
+
+def test_a_service_that_keeps_refusing_may_say_what_to_look_at(start):
+    job = start(values(1))
+    Step.objects.update(transients=conf.MOST_TRANSIENTS - 1)
+    lease.retry(lease.claim("cpu", "w"), Transient("away", mend="Check the network"))
+    assert fresh(job).error_advice.startswith("Check the network, then resume.")
 
 
 def test_trouble_with_the_database_is_transient(start):
