@@ -300,3 +300,25 @@ def until(value: datetime | None) -> str:
         return ""
     seconds = (value - timezone.now()).total_seconds()
     return duration(seconds) if seconds > 0 else "a moment"
+
+
+STRIP = 5  # boxes that are read side by side
+
+
+@register.simple_tag
+def strip_of(job: Any, passes: Any, upcoming: Any) -> dict[str, Any]:
+    """What the strip of a job shows of its passes: at most `STRIP` boxes around the one at work, and how far all is.
+
+    `of` is 0 where nobody told the passes to come; `percent` counts each pass alike.
+    """
+    opened, later = list(passes or []), list(upcoming or []) if not job.is_final else []
+    at = next((number for number, one in enumerate(opened) if one.state != "done"), max(len(opened) - 1, 0))
+    count = len(opened) + len(later)
+    begin = 0 if count <= STRIP else min(max(at - 1, 0), count - STRIP)
+    boxes = (opened + later)[begin : begin + STRIP]
+    known = isinstance(upcoming, list) and count > 1
+    return {
+        "passes": boxes[: max(len(opened) - begin, 0)], "upcoming": boxes[max(len(opened) - begin, 0) :],
+        "number": at + 1, "of": count if known else 0,
+        "percent": sum(one.percent for one in opened) / count if count else 0.0,
+    }  # fmt: skip

@@ -101,7 +101,7 @@ class _Inside:
         one, step = self.one, self.step
         return step._replace(
             name=one.prefix + ("scores" if self.last else step.name),
-            title=f"{one.method.title}: {(step.title or step.name).lower()}",
+            title=f"{one.label}: {(step.title or step.name).lower()}",
             map=self.map,
             reduce=ranked if self.last else step.reduce and self.reduce,
             rows_per_item=self.per_item,
