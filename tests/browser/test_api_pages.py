@@ -44,6 +44,12 @@ def test_the_page_of_the_api_is_read_and_walked(tab, request):
     assert axe(tab) == []
     assert tab.evaluate("document.documentElement.scrollWidth <= innerWidth")
     picture(tab, f"api-docs-{request.node.callspec.id}")
+    expect(tab.get_by_role("heading", name="The API")).to_be_in_viewport()  # not below all the links
+    mark, name = (tab.locator(f".api-nav .brand {part}").bounding_box() for part in ("svg", "span"))
+    assert name["x"] - (mark["x"] + mark["width"]) >= 6
+    if request.node.callspec.id == "phone":
+        tab.get_by_text("All operations").click()
+        assert axe(tab) == []
     tab.get_by_role("link", name="Add examples", exact=True).click()
     expect(tab.get_by_role("heading", name="Add examples")).to_be_in_viewport()
     picture(tab, f"api-operation-{request.node.callspec.id}")
