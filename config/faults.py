@@ -12,12 +12,13 @@ from django.http import HttpRequest, HttpResponse, JsonResponse
 
 @dataclass(frozen=True, slots=True)
 class Text:
-    """The words of one fault. Braces are filled from the facts."""
+    """The words of one fault. Braces are filled from the facts. `again`: the same work may succeed another time."""
 
     title: str
     what: str
     do: str
     status: int = 422
+    again: bool = True
 
 
 CATALOGUE: dict[str, Text] = {}
@@ -27,6 +28,11 @@ def register(texts: dict[str, Text]) -> None:
     for code, entry in texts.items():
         if CATALOGUE.setdefault(code, entry) != entry:
             raise ValueError(f"the fault {code} is already registered with other words")
+
+
+def may_help(code: str) -> bool:
+    """Whether work that ended with this fault is worth another try as it is."""
+    return code not in CATALOGUE or CATALOGUE[code].again
 
 
 class Fault(Exception):

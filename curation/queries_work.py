@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from config.faults import may_help
 from curation.faces import Thing, described, face_of
 from curation.models import Team
 from jobs.models import Job
@@ -22,6 +23,12 @@ class Entry:
     thing: Thing
     progress: PassProgress | None
     may_retry: bool
+
+    @property
+    def may_resume(self) -> bool:
+        """Not where it failed in a way that stays: the page of its object says what to change."""
+        job = self.job
+        return job.state == Job.State.CANCELLED or (job.state == Job.State.FAILED and may_help(job.error_code))
 
 
 def job_of(team: Team, number: str) -> Job | None:

@@ -129,6 +129,7 @@ register(
             "The pool has no rows",
             "{pool} holds no row that could be picked.",
             "Import a file into it, then start the selection.",
+            again=False,
         ),
         "run.no_target": Text(
             "This method needs a target",
@@ -139,6 +140,7 @@ register(
             "The pool is too large for this method alone",
             "{method} holds something of every row at once, at most {most} rows; the pool has {rows}.",
             "Take the method cascade with {name} as its second, behind a cheap one such as bm25.",
+            again=False,
         ),
         "run.no_test_set": Text(
             "A test set is gone",
@@ -154,11 +156,13 @@ register(
             "The method has changed since the run was started",
             "The run was promised the picks of {method} version {wanted}; this worker has version {mine}.",
             "Start the run again with the new version, or restart the workers with the old one and resume.",
+            again=False,
         ),
         "run.params": Text(
             "A setting of the method cannot be used",
             "The field {field} {why}.",
             "Start the run again with another value.",
+            again=False,
         ),
         "run.unreadable": Text(
             "A row of the pool cannot be read",
@@ -212,6 +216,7 @@ register(
             "There is too little text to learn from",
             "The rows gave {tokens} tokens; {least} are the least.",
             "Take a larger pool, or look at more tokens of each row.",
+            again=False,
         ),
         "sae.not_finite": Text(
             "The model gave numbers that are not finite",

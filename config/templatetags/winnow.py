@@ -14,6 +14,7 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from config.diffing import changes
+from config.faults import may_help
 from config.icons import PATHS
 
 register = template.Library()
@@ -300,6 +301,12 @@ def until(value: datetime | None) -> str:
         return ""
     seconds = (value - timezone.now()).total_seconds()
     return duration(seconds) if seconds > 0 else "a moment"
+
+
+@register.filter
+def worth_another_try(job: Any) -> bool:
+    """Whether a job that ended may be gone on with: not where it failed in a way that stays."""
+    return job.state != "failed" or may_help(job.error_code)
 
 
 STRIP = 5  # boxes that are read side by side

@@ -33,6 +33,7 @@ register(
             "No row is left",
             "{seen} rows were looked at and the recipe lets none through. {reason}",
             "Loosen the filters, or look at the preview of the recipe.",
+            again=False,
         ),
         "dataset.freezing": Text(
             "A version is being frozen",
@@ -63,6 +64,7 @@ register(
             "No row fits this format",
             "{name} has {rows} rows, and none of them can be written as {format}: {reason}.",
             "Choose a format that fits what the rows hold.",
+            again=False,
         ),
         "dataset.format": Text("There is no such format", "{format} is no format.", "The formats are {known}."),
         "dataset.unknown": Text("There is no such dataset", "{what}", "{mend}"),
@@ -70,7 +72,10 @@ register(
             "This collection is in use", "It is a source of {used}.", "Take it out of that recipe first.", status=409
         ),
         "collection.empty": Text(
-            "There are no rows", "{name} holds no row that could be read.", "Look at the mapping of its columns."
+            "There are no rows",
+            "{name} holds no row that could be read.",
+            "Look at the mapping of its columns.",
+            again=False,
         ),
         "collection.not_ready": Text(
             "This collection is not ready", "The rows of {name} are still on their way.", "Wait for them.", status=409

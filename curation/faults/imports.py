@@ -19,6 +19,7 @@ register(
             "No row can be read",
             "All rows at the beginning of {name} are bad. Line {line} {reason}",
             "Mend the file, or check that it is the right one, then send it again.",
+            again=False,
         ),
         "import.gone": Text(
             "The file is no longer here",

@@ -1,6 +1,8 @@
 """The work centre: every job of a team, followed, stopped, tried again."""
 
 import pytest
+from django.template.loader import render_to_string
+from django.utils import timezone
 
 from curation import faces
 from curation.actions import generations
@@ -140,3 +142,17 @@ def test_the_home_page_shows_it_too(as_, cast, endpoint):
     shown = text_of(as_("viewer").get("/t/ward/"))
     assert "A generation for Task 0 paused" in shown
     assert "Nothing left" in shown
+
+
+@pytest.mark.parametrize(
+    ("code", "offered"), [("endpoint.quota", True), ("dataset.nothing_fits", False), ("gone.code", True)]
+)
+def test_try_again_is_offered_only_where_it_can_help(as_, cast, code, offered):
+    job = Job.objects.create(
+        kind="dataset.export", params={"export": 0}, lane=cast.team.lane, state="failed", error_code=code, error_id="x",
+        error_title="It failed", ended_at=timezone.now(),
+    )  # fmt: skip
+    row = text_of(as_("curator").get(URL)).split(f'id="job-{job.pk}"')[1].split("</tr>")[0]
+    assert ("Try again" in row) is offered
+    strip = {"job": job, "passes": [], "url": "/", "resume_url": "/"}
+    assert ("Resume" in render_to_string("components/_progress.html", strip)) is offered
