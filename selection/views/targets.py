@@ -139,6 +139,12 @@ def target_add_rows(request: HttpRequest, slug: str) -> HttpResponse:
         ticked = positions(request.POST.getlist("position"))
     except ValueError:
         raise Fault("target.bad_ticks") from None
+    if not ticked and request.POST.get("do") == "choose":  # she ticks some, where she was
+        messages.error(
+            request, "No row is chosen. Tick the rows that shall stand for the task, then press the button again."
+        )
+        page_ = request.POST.get("page", "")
+        return see_other(f"{pool.get_absolute_url()}{f'?page={page_}' if page_.isdecimal() else ''}")
     if not ticked:
         raise Fault("target.no_ticks", pool=pool.name)
     form = FromPoolForm(request.POST if request.POST.get("do") == "add" else None, team=team)

@@ -263,6 +263,9 @@ def test_rows_of_a_pool_become_a_target(as_, cast):
     asked = client.post(url, ticked | {"do": "choose"})  # as the pool's page sends it
     assert asked.status_code == 200
     assert asked.content.decode().count('name="position"') == 4
+    none = client.post(url, {"pool": pool.pk, "page": "2", "do": "choose"}, follow=True)  # back to where she was
+    assert none.redirect_chain == [(f"{pool.get_absolute_url()}?page=2", 303)]
+    assert "No row is chosen" in none.content.decode()
     assert client.post(url, ticked | {"do": "add"}).status_code == 422  # neither a target nor a name
     assert client.post(url, ticked | {"do": "add", "name": "Picked", "group": "g"}).status_code == 303
     target = Target.objects.get()
