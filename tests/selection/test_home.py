@@ -30,6 +30,8 @@ def test_an_empty_team_sees_four_steps(as_, cast):
     assert "/targets/new/" in page
     seen = body(as_("viewer").get(cast.team.get_absolute_url()))
     assert "Import a pool" in seen
+    assert "<span>Shortcuts</span>" in seen  # "Keys" reads as keys of the API
+    assert "<span>Keys</span>" not in seen
     assert "/targets/new/" not in seen
 
 
@@ -96,6 +98,13 @@ def test_page_and_part(as_, cast, headers, whole):
     page = body(as_("viewer").get(cast.team.get_absolute_url(), headers=headers))
     assert 'id="work"' in page
     assert ("<html" in page) is whole
+
+
+def test_one_size_is_said_in_one_unit_everywhere(as_, cast):
+    pool = made.pool(cast.team, made.rows(30))
+    type(pool).objects.update(bytes=260_812)
+    for url in (cast.team.get_absolute_url(), reverse("pools", args=[cast.team.slug]), pool.get_absolute_url()):
+        assert "261 kB" in body(as_("viewer").get(url)), url
 
 
 def test_more_work_costs_no_more_queries(as_, cast):
