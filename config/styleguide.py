@@ -48,6 +48,7 @@ class SampleJob:
     error_what: str = ""
     error_advice: str = ""
     error_id: str = ""
+    error_code: str = ""
     cancel_requested_at: Any = None
     version: int = 1
     started_at: Any = field(default_factory=lambda: timezone.now() - timedelta(seconds=192))

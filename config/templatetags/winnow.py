@@ -323,7 +323,7 @@ def strip_of(job: Any, passes: Any, upcoming: Any) -> dict[str, Any]:
     count = len(opened) + len(later)
     begin = 0 if count <= STRIP else min(max(at - 1, 0), count - STRIP)
     boxes = (opened + later)[begin : begin + STRIP]
-    known = isinstance(upcoming, list) and count > 1
+    known = isinstance(upcoming, list | tuple) and count > 1
     return {
         "passes": boxes[: max(len(opened) - begin, 0)], "upcoming": boxes[max(len(opened) - begin, 0) :],
         "number": at + 1, "of": count if known else 0,

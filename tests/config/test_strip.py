@@ -58,3 +58,14 @@ def test_two_parts_of_one_method_are_told_apart():
     params = parse_params(fusion.Params, {"methods": "classifier, classifier:features=static"})
     titles = [one.title for one in fusion.passes(params)]
     assert len(titles) == len(set(titles)), titles
+
+
+def test_the_samples_of_the_style_guide_are_read_like_jobs():
+    from config.styleguide import strips
+
+    pages = [
+        render_to_string("components/_progress.html", one | {"upcoming": one["more"], "url": "/", "resume_url": "/"})
+        for one in strips()
+    ]
+    assert ["Resume" in page for page in pages] == [False, False, True, True, False]
+    assert "step 2 of 3" in pages[1]
