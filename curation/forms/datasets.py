@@ -187,9 +187,10 @@ def sources_in(posted: QueryDict) -> tuple[list[dict[str, Any]], list[str]]:
                 wrong.append(f"The {name} of a source is no number: “{text[:40]}”.")
         if "share" in one:
             one["share"] = round(one["share"] / 100, 6)
-        found.append(one)
-        if posted.get(f"rejected-{ticked}"):
-            found.append(one | {"state": "rejected"})
+        both = bool(posted.get(f"rejected-{ticked}"))
+        if both and "share" in one:
+            one["share"] /= 2  # of one share that is asked for
+        found += [one, one | {"state": "rejected"}] if both else [one]
     return found, wrong
 
 

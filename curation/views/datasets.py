@@ -130,7 +130,7 @@ def _ticked(choices: list[dict[str, Any]], sources: list[dict[str, Any]], reques
         for name in ("weight", "share", "cap"):
             value = mine.get(name)
             if name == "share" and value is not None:
-                value = round(100 * value, 4)
+                value = round(100 * value * (2 if one["with_rejected"] else 1), 4)
             one[name] = request.POST.get(
                 f"{name}-{one['value']}", "" if value in (None, 1.0) and name != "share" else value or ""
             )

@@ -294,3 +294,21 @@ def test_a_file_that_cannot_be_read_asks_for_another_mapping_by_itself(cast, as_
     shown = text(client.get(url))
     assert "Too many rows are bad" in shown
     assert "How shall" in shown
+
+
+def test_the_share_of_a_task_with_its_rejected_rows_is_asked_for_once(cast, as_):
+    task, other = made.task(cast.team, 20), made.task(cast.team, 20, name="Other letters")
+    task.examples.filter(key__in=[f"letter-{n}" for n in range(8)]).update(state="rejected")
+    use = [f"task-{task.pk}", f"task-{other.pk}"]
+    fields = FIELDS | {
+        "use": use, f"rejected-{use[0]}": "1", "mix": "share", f"share-{use[0]}": "60", f"share-{use[1]}": "40", "do": "save",
+    }  # fmt: skip
+    client = as_("curator")
+    assert client.post(reverse("dataset_new", args=[cast.team.slug]), fields).status_code == 303
+    dataset = Dataset.objects.get()
+    assert [(one["id"], one["state"], one["share"]) for one in dataset.recipe["sources"]] == [
+        (task.pk, "accepted", 0.3), (task.pk, "rejected", 0.3), (other.pk, "accepted", 0.4),
+    ]  # fmt: skip
+    page = text(client.get(reverse("dataset_recipe", args=[dataset.pk])))
+    assert f'name="share-{use[0]}" value="60.0"' in page
+    assert f'name="rejected-{use[0]}" value="1" checked' in page
