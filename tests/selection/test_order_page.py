@@ -76,7 +76,7 @@ def test_while_it_is_made_home_says_so_and_the_hidden_pool_has_no_page(as_, cast
     client.post(url, {"order": "ideal"})
     found = Ordering.objects.get()
     home = text(client, reverse("team_home", args=[cast.team.slug]))
-    assert f"An order of {crowd}" in home
+    assert f"Queue of {crowd}" in home
     for name, pk in (("pool", found.run.pool_id), ("run", found.run_id)):
         assert client.get(reverse(name, args=[pk])).status_code == 404
     assert f"queue of task {crowd.pk}" not in text(client, reverse("pools", args=[cast.team.slug]))

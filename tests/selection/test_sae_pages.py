@@ -153,7 +153,7 @@ def test_the_page_follows_the_training_and_then_shows_what_was_measured(as_, cas
     page = body(client.get(address))
     assert page.count("<polyline") == 3
     assert "gate 30.0 %" in page
-    assert page.count('<p class="pass-title"><span class="clip">Train</span>') == 1  # chunks are one bar
+    assert page.count('<p class="pass-title"><span>Train</span>') == 1  # chunks are one bar
     assert 'hx-trigger="every 1s"' in page
     part = client.get(address, headers=HX | {"HX-Target": "work"})
     assert "<html" not in body(part)
