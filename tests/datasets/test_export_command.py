@@ -1,23 +1,19 @@
 """`manage.py export`: a folder with all its files, or none."""
 
-import os
 import signal
-import subprocess
-import sys
-from urllib.parse import quote
 
 import pytest
-from django.conf import settings
 from django.core.management import CommandError, call_command
 
 from curation import packing
 from curation.management.commands import export
 from tests.datasets import made
+from tests.datasets.processes import process
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
 DIE = """
-import os, signal, sys, django; django.setup()
+import os, signal, sys
 from django.core.management import call_command
 from curation import parts
 whole = parts.records
@@ -37,14 +33,8 @@ def files(folder):
 
 def test_an_export_that_is_killed_leaves_no_folder_and_the_next_one_is_whole(cast, tmp_path):
     made.frozen_letters(cast.team)
-    db = settings.DATABASES["default"]
-    address = f"postgresql://{db['USER']}:{quote(db['PASSWORD'])}@{db['HOST']}:{db['PORT']}/{quote(db['NAME'])}"
-    env = os.environ | {
-        "DATABASE_URL": address, "STORAGE_URL": str(settings.STORAGE_URL), "DJANGO_SETTINGS_MODULE": "config.settings",
-    }  # fmt: skip
     out = tmp_path / "letters"
-    words = [sys.executable, "-c", DIE, str(out)]
-    ended = subprocess.run(words, env=env, cwd=settings.BASE_DIR, capture_output=True, check=False)
+    ended = process(DIE, str(out))
     assert ended.returncode == -signal.SIGKILL, ended.stderr.decode()[-2000:]
     assert not out.exists()
     assert (tmp_path / ".letters.part" / "train.jsonl").exists()
