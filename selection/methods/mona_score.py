@@ -79,10 +79,25 @@ def stored(shard: Shard, ctx: Ctx) -> NDArray[np.uint8]:
 
 def bounds(shard: Shard, ctx: Ctx, side: Sides) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """(low, high) float32[rows, S] of kept features. A best of several lies between the bests of their bounds."""
-    quiet = np.zeros(len(side.table), np.bool_)
-    quiet[muted_of(ctx.params)] = True
-    low, high = truncated.bounds(stored(shard, ctx), side.table, quiet)
+    low, high = truncated.bounds(stored(shard, ctx), side.table, _quiet(ctx, side))
     return best(low, side), best(high, side)
+
+
+def _quiet(ctx: Ctx, side: Sides) -> NDArray[np.bool_]:
+    """bool[width]: the features that are muted."""
+    made = np.zeros(len(side.table), np.bool_)
+    made[muted_of(ctx.params)] = True
+    return made
+
+
+def _measured(matrix: NDArray[np.uint8], quiet: NDArray[np.bool_]) -> tuple[NDArray[np.int32], float]:
+    """(features that fire int32[n], sum over the rows of what is not stored) of kept features, a block at a time."""
+    counts, dropped = [np.empty(0, np.int32)], 0.0
+    for start in range(0, len(matrix), BLOCK):
+        held = truncated.unpack(matrix[start : start + BLOCK])
+        counts.append(mona_size.stored_counts(held, quiet))
+        dropped += truncated.dropped(held) * len(counts[-1])
+    return np.concatenate(counts), dropped
 
 
 def bound(shard: Shard, ctx: Ctx) -> Part:
@@ -90,13 +105,12 @@ def bound(shard: Shard, ctx: Ctx) -> Part:
     side = sides(ctx)
     low, high = bounds(shard, ctx, side)
     ctx.tick(len(shard))
-    held = truncated.unpack(stored(shard, ctx)) if len(shard) else None
+    count, dropped = _measured(stored(shard, ctx), _quiet(ctx, side))
     part: Part = {
-        "dropped": np.array([truncated.dropped(held) * len(shard) if held else 0.0]), "rows": np.array([len(shard)]),
+        "dropped": np.array([dropped]), "rows": np.array([len(shard)]),
         "width": np.array([(high - low).max(axis=1).sum(dtype=np.float64)]),
     }  # fmt: skip
     if len(side.who) == 1:
-        count = mona_size.stored_counts(held, muted_of(ctx.params)) if held else np.empty(0, np.int32)
         return part | {"place": shard.places, "low": low[:, 0], "high": high[:, 0], "count": count}
     found, depth = [], _depth(ctx, len(side.who))
     for at in range(len(side.who)):

@@ -19,8 +19,6 @@ LEAST = 100  # rows from which anything can be learned
 STEPS = 100_000  # of a likeness: whole numbers add up to the same sum in any order
 DEGREE = 2
 SHOWN = (0.1, 0.9)  # shares of the rows, by size, whose average likeness a run tells
-
-
 NOTHING: Value = {"curve": np.empty(0), "shown": np.zeros(2)}  # takes nothing off
 
 
@@ -35,11 +33,11 @@ def counts(rows: Rows, most: int) -> NDArray[np.int32]:
     return np.minimum(np.diff(rows.start), most).astype(np.int32)
 
 
-def stored_counts(stored: Stored, muted: NDArray[np.int64]) -> NDArray[np.int32]:
-    """int32[n]: the same of stored rows."""
+def stored_counts(stored: Stored, quiet: NDArray[np.bool_]) -> NDArray[np.int32]:
+    """int32[n]: the same of stored rows. quiet bool[width]: features that are muted."""
     there = stored.value > 0
-    if len(muted):
-        there &= ~np.isin(stored.index, muted)
+    if quiet.any():
+        there &= ~quiet[stored.index]
     return there.sum(axis=1).astype(np.int32)
 
 
