@@ -268,12 +268,6 @@ def _labelled(row: Row) -> Iterator[tuple[str, str]]:
             yield label if seen[label] == 1 else f"{label} {seen[label]}", text
 
 
-def user_of(found: Collection) -> Dataset | None:
-    """A dataset whose recipe has the collection as a source."""
-    users = Dataset.objects.of(found.team).filter(recipe__sources__contains=[{"kind": "collection", "id": found.pk}])
-    return users.order_by("pk").first()
-
-
 def collection_page(found: Collection, after: str) -> dict[str, Any]:
     rows: list[Row] = []
     if found.ready_at:

@@ -8,7 +8,7 @@ from django.utils.text import slugify
 
 from config import storage
 from config.faults import Fault
-from curation.actions.datasets import used_by
+from curation.actions.datasets import user_of
 from curation.audit import audit
 from curation.content import Mapping
 from curation.importing import look_at, wrong_columns
@@ -74,8 +74,8 @@ def cancel(*, collection: Collection) -> None:
 @transaction.atomic
 def delete(*, collection: Collection, by: User | None) -> None:
     """Take a collection away; versions that hold its rows keep them. Raises `Fault` collection.used."""
-    if (used := used_by(collection.team, "collection", collection.pk)) is not None:
-        raise Fault("collection.used", used=used)
+    if (user := user_of(collection.team, "collection", collection.pk)) is not None:
+        raise Fault("collection.used", used=user.name)
     if collection.job is not None and collection.job.state in (Job.State.QUEUED, Job.State.RUNNING):
         raise Fault("collection.not_ready", name=collection.name)
     path = collection.path

@@ -195,8 +195,8 @@ def delete_version(*, version: DatasetVersion, by: User | None) -> None:
     """Take a version away. Raises `Fault` dataset.version_tagged, dataset.version_used, dataset.freezing."""
     if version.tags:
         raise Fault("dataset.version_tagged", tags=", ".join(version.tags))
-    if (used := used_by(version.dataset.team, "version", version.pk)) is not None:
-        raise Fault("dataset.version_used", used=used)
+    if (user := user_of(version.dataset.team, "version", version.pk)) is not None:
+        raise Fault("dataset.version_used", used=user.name)
     if version.job is not None and not version.job.is_final:
         raise Fault("dataset.freezing", number=version.number)
     DatasetVersion.objects.filter(pk=version.pk).update(deleted_at=timezone.now())
@@ -204,20 +204,20 @@ def delete_version(*, version: DatasetVersion, by: User | None) -> None:
     audit("dataset.version_deleted", actor=by, team=dataset.team, target=dataset, version=version.number)
 
 
-def used_by(team: Team, kind: str, pk: int, but: Dataset | None = None) -> str | None:
-    """The name of a dataset (another one than `but`) whose recipe has this source."""
+def user_of(team: Team, kind: str, pk: int, but: Dataset | None = None) -> Dataset | None:
+    """A dataset (another one than `but`) whose recipe has this source."""
     users = Dataset.objects.of(team).filter(recipe__sources__contains=[{"kind": kind, "id": pk}])
     if but is not None:
         users = users.exclude(pk=but.pk)
-    return users.order_by("pk").values_list("name", flat=True).first()
+    return users.order_by("pk").first()
 
 
 @transaction.atomic
 def delete(*, dataset: Dataset, by: User | None) -> None:
     """Take a dataset away with its versions. Refused while another recipe uses one of them."""
     for version in dataset.versions.filter(deleted_at=None):
-        if (used := used_by(dataset.team, "version", version.pk, but=dataset)) is not None:
-            raise Fault("dataset.version_used", used=used)
+        if (user := user_of(dataset.team, "version", version.pk, but=dataset)) is not None:
+            raise Fault("dataset.version_used", used=user.name)
         if version.job is not None and not version.job.is_final:
             raise Fault("dataset.freezing", number=version.number)
     Dataset.objects.filter(pk=dataset.pk).update(deleted_at=timezone.now())

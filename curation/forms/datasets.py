@@ -194,6 +194,12 @@ def sources_in(posted: QueryDict) -> tuple[list[dict[str, Any]], list[str]]:
     return found, wrong
 
 
+def value_of(source: Mapping[str, Any]) -> str:
+    """The line of the table that a source of a recipe stands in; that of a task with its rejected rows is one."""
+    kind = "repaired" if source.get("state") == "repaired" else source["kind"]
+    return f"{kind}-{source['id']}"
+
+
 def said(error: RecipeError, form: RecipeForm, names: Sequence[str]) -> str:
     """The error in the words of the page: the place by the name of the source or the label of the field.
 

@@ -14,6 +14,7 @@ from config.uploads import receiving
 from curation import access
 from curation import queries_datasets as queries
 from curation.actions import collections as actions
+from curation.actions.datasets import user_of
 from curation.content import Mapping
 from curation.forms.datasets import CollectionForm
 from curation.forms.files import MappingForm
@@ -89,7 +90,8 @@ def _deleted(request: HttpRequest, found: Collection) -> HttpResponse:
         actions.delete(collection=found, by=request.user)  # type: ignore[arg-type]
     except Fault as fault:
         context = team_frame(found.team) | {"collection": found, "job": found.job, "fault": fault}
-        context |= {"user": queries.user_of(found), "passes": progress(found.job) if found.job is not None else []}
+        context["user"] = user_of(found.team, "collection", found.pk)
+        context["passes"] = progress(found.job) if found.job is not None else []
         context |= queries.collection_page(found, "")
         return page(request, "curation/collection.html", context, status=fault.status)
     messages.info(request, f"{found.name} is deleted.")

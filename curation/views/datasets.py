@@ -15,7 +15,7 @@ from curation.actions import datasets as actions
 from curation.datasets import recipe as recipes
 from curation.datasets import splits as splitting
 from curation.datasets.recipe import RecipeError
-from curation.forms.datasets import RecipeForm, initial_of, said, sources_in
+from curation.forms.datasets import RecipeForm, initial_of, said, sources_in, value_of
 from curation.models import Dataset, Team
 from curation.previewing_datasets import preview
 from curation.views.shared import team_frame
@@ -88,14 +88,9 @@ def _first(form: RecipeForm) -> str:
 def _names(sources: list[dict[str, Any]], choices: list[dict[str, Any]]) -> list[str]:
     """What the table calls the sources of a recipe."""
     known = {one["value"]: one["name"] for one in choices}
-    kinds = ["repaired" if one.get("state") == "repaired" else one["kind"] for one in sources]
-    found = [
-        known.get(f"{kind}-{one['id']}", f"Source {n}")
-        for n, (kind, one) in enumerate(zip(kinds, sources, strict=True), 1)
-    ]
     return [
-        f"{name} (rejected)" if one.get("state") == "rejected" else name
-        for name, one in zip(found, sources, strict=True)
+        known.get(value_of(one), f"Source {n}") + (" (rejected)" if one.get("state") == "rejected" else "")
+        for n, one in enumerate(sources, 1)
     ]
 
 
@@ -118,12 +113,8 @@ def _preview(team: Team, given: dict[str, Any], splits: dict[str, Any]) -> dict[
 
 def _ticked(choices: list[dict[str, Any]], sources: list[dict[str, Any]], request: HttpRequest) -> list[dict[str, Any]]:
     """The table of sources as it stands: what was posted, else what was saved."""
-    states = {"accepted": "", "repaired": "repaired"}  # of a task; the latter stands in a line of its own
-    saved = {
-        f"{states[state] or one['kind']}-{one['id']}": one
-        for one in sources if (state := one.get("state", "accepted")) in states
-    }  # fmt: skip
-    rejected = {f"{one['kind']}-{one['id']}" for one in sources if one.get("state") == "rejected"}
+    saved = {value_of(one): one for one in sources if one.get("state") != "rejected"}
+    rejected = {value_of(one) for one in sources if one.get("state") == "rejected"}
     for one in choices:
         mine = saved.get(one["value"], {})
         one["ticked"], one["with_rejected"] = one["value"] in saved, one["value"] in rejected
